@@ -1,0 +1,105 @@
+"""The core's own entries. They come through the same hooks as a stranger's."""
+
+from __future__ import annotations
+
+from ferbench.data.image_folder import ImageFolderOptions
+from ferbench.data.preprocess import AlignOptions, ResizeOptions
+from ferbench.entries import DatasetCard, DatasetEntry, MetricEntry, PreprocessorEntry, ProtocolEntry
+from ferbench.hookspecs import hookimpl
+from ferbench.protocols.base import ProtocolOptions
+from ferbench.protocols.standard import KFoldOptions, LabelNoiseOptions
+
+
+@hookimpl
+def ferbench_datasets() -> list[DatasetEntry]:
+    """Return `image-folder`."""
+    return [
+        DatasetEntry(
+            name="image-folder",
+            factory="ferbench.data.image_folder:ImageFolder",
+            options=ImageFolderOptions,
+            card=DatasetCard(title="Your own images in class-named folders", licence="yours"),
+            summary="Your own images: class-named folders, optional CSV of subject, pose, split",
+        )
+    ]
+
+
+@hookimpl
+def ferbench_preprocessors() -> list[PreprocessorEntry]:
+    """Return `resize` and `align`."""
+    return [
+        PreprocessorEntry(
+            name="resize",
+            factory="ferbench.data.preprocess:Resize",
+            version="1",
+            options=ResizeOptions,
+            summary="Scale the whole image to a square, RGB or grey",
+        ),
+        PreprocessorEntry(
+            name="align",
+            factory="ferbench.data.preprocess:Align",
+            version="1",
+            options=AlignOptions,
+            needs=frozenset({"landmarks"}),
+            summary="Similarity alignment of five known landmarks to the 112 × 112 template, any size",
+        ),
+    ]
+
+
+@hookimpl
+def ferbench_protocols() -> list[ProtocolEntry]:
+    """Return the protocols of the core."""
+    home = "ferbench.protocols.standard"
+    return [
+        ProtocolEntry(
+            name="official", factory=f"{home}:Official", options=ProtocolOptions, summary="The data set's own split"
+        ),
+        ProtocolEntry(
+            name="k-fold",
+            factory=f"{home}:KFold",
+            options=KFoldOptions,
+            summary="k folds, by subject where subjects are known, else stratified",
+        ),
+        ProtocolEntry(
+            name="label-noise",
+            factory=f"{home}:LabelNoise",
+            options=LabelNoiseOptions,
+            summary="Symmetric noise on the training labels of the official split",
+        ),
+        ProtocolEntry(
+            name="cross-dataset",
+            factory=f"{home}:CrossDataset",
+            options=ProtocolOptions,
+            summary="Train on one data set, test on another, shared classes only",
+        ),
+        ProtocolEntry(
+            name="all", factory=f"{home}:AllData", options=ProtocolOptions, summary="All data, for weights recipes"
+        ),
+    ]
+
+
+@hookimpl
+def ferbench_metrics() -> list[MetricEntry]:
+    """Return the metrics of classification."""
+    home = "ferbench.metrics.classification"
+    return [
+        MetricEntry(name="accuracy", factory=f"{home}:accuracy", summary="Accuracy"),
+        MetricEntry(name="mean-class-accuracy", factory=f"{home}:mean_class_accuracy", summary="Mean class accuracy"),
+        MetricEntry(name="macro-precision", factory=f"{home}:macro_precision", summary="Macro precision"),
+        MetricEntry(name="macro-recall", factory=f"{home}:macro_recall", summary="Macro recall"),
+        MetricEntry(name="macro-f1", factory=f"{home}:macro_f1", summary="Macro F1"),
+        MetricEntry(name="class-recall", factory=f"{home}:class_recall", summary="Recall of each class"),
+        MetricEntry(
+            name="confusion",
+            factory=f"{home}:confusion",
+            higher_is_better=None,
+            percent=False,
+            summary="Confusion matrix, counts",
+        ),
+        MetricEntry(
+            name="calibration-error",
+            factory=f"{home}:calibration_error",
+            higher_is_better=False,
+            summary="Expected calibration error, 15 bins",
+        ),
+    ]

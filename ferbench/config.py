@@ -1,0 +1,211 @@
+"""Benchmark files: TOML in, typed objects out. Unknown keys and wrong types are refused with a suggestion."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ferbench.errors import ConfigError, InputError, closest
+
+Selection = Literal["validation", "last"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DatasetChoice(_Table):
+    """A data set of a benchmark.
+
+    Attributes:
+        name: its column on the leaderboard.
+        source: the installed data set, when it is not called the same (one data set with two sets of options).
+        options: options of that data set.
+    """
+
+    name: str
+    source: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class PreprocessorChoice(_Table):
+    """A preprocessor with its options, and what happens to images in which it finds no face."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    no_face: Literal["error", "drop", "center-crop"] = "error"
+
+
+class ProtocolChoice(_Table):
+    """A protocol with its options, restricted to some data sets if `datasets` (or `pairs`) is given."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    datasets: tuple[str, ...] | None = None
+    pairs: tuple[tuple[str, str], ...] | None = None
+
+
+class EntryChoice(_Table):
+    """A row: a method, its options, options by data set, weights by role."""
+
+    name: str
+    method: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    dataset_options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    weights: dict[str, str] = Field(default_factory=dict)
+
+
+class Compute(_Table):
+    """What may change a number without being part of the method; all of it is in a cell's id."""
+
+    threads: int = Field(default=1, ge=1, description="CPU threads of one cell")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+    evaluate_every: int = Field(default=1, ge=1, description="epochs between two evaluations")
+
+
+class Recipe(_Table):
+    """Weights that the harness trains itself, once: a method's own run on a data set and target."""
+
+    dataset: str
+    method: str
+    target: str = "label"
+    target_edges: tuple[float, ...] | None = Field(
+        default=None, description="edges of the classes that a continuous target is cut into"
+    )
+    dataset_options: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    preprocessor: PreprocessorChoice | None = None
+    seed: int = 0
+    keep_head: bool = False
+
+
+class WeightsChoice(_Table):
+    """Named weights: a file with its checksum, or a recipe."""
+
+    path: str | None = None
+    sha256: str | None = None
+    format: str = "auto"
+    allow_pickle: bool = False
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    keep_head: bool = False
+    recipe: Recipe | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> WeightsChoice:
+        if (self.path is None) == (self.recipe is None):
+            raise ValueError("either a file (path and sha256) or a recipe, not both and not neither")
+        if self.path is not None and self.sha256 is None:
+            raise ValueError("a sha256 beside the path: sha256sum FILE prints it")
+        return self
+
+
+class Benchmark(_Table):
+    """A named grid of cells."""
+
+    name: str = ""
+    title: str = ""
+    description: str = ""
+    dataset: tuple[DatasetChoice, ...] = Field(min_length=1)
+    protocol: tuple[ProtocolChoice, ...] = Field(min_length=1)
+    entry: tuple[EntryChoice, ...] = Field(min_length=1)
+    preprocessor: PreprocessorChoice
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    metrics: tuple[str, ...] = Field(default=("accuracy",), min_length=1)
+    rank_by: Selection = "validation"
+    keep: Literal["none", "selected"] = "none"
+    compute: Compute = Compute()
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Benchmark:
+        for kind, rows in (("dataset", self.dataset), ("entry", self.entry)):
+            names = [row.name for row in rows]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"every {kind} name once; {twice[0]!r} stands twice")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("every seed once")
+        return self
+
+
+class BenchmarkFile(_Table):
+    """A whole file: benchmarks and weights by name."""
+
+    benchmark: dict[str, Benchmark] = Field(default_factory=dict)
+    weights: dict[str, WeightsChoice] = Field(default_factory=dict)
+
+
+def read_benchmarks(path: Path) -> BenchmarkFile:
+    """Read a benchmark file.
+
+    Raises:
+        InputError: no such file.
+        ConfigError: not TOML, an unknown key, a wrong type or value; the message names the place.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        found = error.strerror or str(error)
+        remedy = "give the right file with --config FILE"
+        raise InputError(expected="a readable benchmark file", found=found, where=str(path), remedy=remedy) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        remedy = "correct the file"
+        raise ConfigError(expected="valid TOML", found=str(error), where=str(path), remedy=remedy) from error
+    try:
+        parsed = BenchmarkFile.model_validate_json(json.dumps(document, default=str))
+    except ValidationError as error:
+        raise _explain(document, path, error) from None
+    named = {name: bench.model_copy(update={"name": name}) for name, bench in parsed.benchmark.items()}
+    return parsed.model_copy(update={"benchmark": named})
+
+
+def _explain(document: dict[str, Any], path: Path, error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    where = f"{path}, at {place}"
+    if first["type"] == "extra_forbidden":
+        known = sorted(_keys_at(BenchmarkFile, first["loc"][:-1]))
+        wrong = str(first["loc"][-1])
+        return ConfigError(
+            expected=f"one of the keys {', '.join(known)}",
+            found=f"the unknown key {wrong!r}",
+            where=where,
+            remedy=f"{closest(wrong, known)}remove it or correct its name",
+        )
+    found = "nothing" if first["type"] == "missing" else repr(_value_at(document, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError(expected=message[:1].lower() + message[1:], found=found, where=where, remedy="correct it")
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+    """Return the keys allowed at a place in the file."""
+    for part in loc:
+        if not isinstance(part, str) or part not in model.model_fields:
+            continue
+        inner = next(_models_in(model.model_fields[part].annotation), None)
+        if inner is None:
+            break
+        model = inner
+    return set(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401  a type expression
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _models_in(part)
+
+
+def _value_at(document: Any, loc: tuple[int | str, ...]) -> Any:  # noqa: ANN401  any TOML value
+    for part in loc:
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
+            break
+    return document

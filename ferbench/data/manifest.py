@@ -1,0 +1,50 @@
+"""Content hashes of a user's folder, cached by file size and modification time so that planning stays cheap."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ferbench.canonical import digest, file_digest
+from ferbench.errors import DataError
+from ferbench.places import cache_folder, write_atomically
+
+
+def content_hashes(root: Path, files: Iterable[Path]) -> Mapping[str, str]:
+    """Return the SHA-256 of each file by its path below `root`, in order of path.
+
+    A file whose size and modification time are as they were is not read again.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    memory = cache_folder() / "manifests" / f"{digest(str(root.resolve()))}.json"
+    known = _recall(memory)
+    result: dict[str, str] = {}
+    seen: dict[str, list[object]] = {}
+    for path in sorted(files):
+        name = path.relative_to(root).as_posix()
+        try:
+            status = os.stat(path)
+            stamp = [status.st_size, status.st_mtime_ns]
+            old = known.get(name)
+            content = str(old[2]) if old is not None and old[:2] == stamp else file_digest(path)
+        except OSError as error:
+            remedy = "make the file readable, or take it out of the data set"
+            found = error.strerror or str(error)
+            raise DataError(expected="a readable file", found=found, where=str(path), remedy=remedy) from error
+        result[name] = content
+        seen[name] = [*stamp, content]
+    if seen != known:
+        write_atomically(memory, json.dumps(seen).encode())
+    return result
+
+
+def _recall(memory: Path) -> dict[str, list[object]]:
+    try:
+        known: dict[str, list[object]] = json.loads(memory.read_text())
+    except (OSError, ValueError):  # no memory yet, or a damaged one: the hashes are computed anew
+        return {}
+    return known

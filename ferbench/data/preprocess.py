@@ -1,0 +1,152 @@
+"""The preprocessor contract, and the core's own: resize, grey, alignment from five known landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from ferbench.options import Options
+
+Image = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared image with what is known of the face in it.
+
+    Attributes:
+        image: (h, w, c) uint8, c = 1 or 3.
+        landmarks: (5, 2) pixels in the prepared image, or None.
+        box: (4,) left, top, right, bottom in the prepared image, or None.
+    """
+
+    image: Image
+    landmarks: Points | None = None
+    box: Points | None = None
+
+
+@dataclass(frozen=True)
+class NoFace:
+    """No face was found.
+
+    Attributes:
+        reason: why, for the user.
+        fallback: the centre crop to use where the benchmark says so.
+    """
+
+    reason: str
+    fallback: Prepared | None = None
+
+
+class Preprocessor(Protocol):
+    """A deterministic image → image function."""
+
+    def __call__(self, image: Image, landmarks: Points | None, box: Points | None) -> Prepared | NoFace:
+        """Prepare one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            landmarks: (5, 2) pixels, or None.
+            box: (4,) left, top, right, bottom, or None.
+        """
+
+
+class ResizeOptions(Options):
+    """Options of `resize`."""
+
+    size: int = Field(default=112, ge=8, le=2048, description="side of the square output, pixels")
+    grey: bool = Field(default=False, description="one luma channel instead of RGB")
+
+
+def to_grey(image: Image) -> Image:
+    """Return the luma of an RGB image: (H, W, 3) → (H, W, 1), ITU-R BT.601."""
+    grey: Image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.uint8)
+    return grey
+
+
+def scaled(image: Image, size: int) -> Image:
+    """Resize to size × size: area averaging downwards, bilinear upwards."""
+    if image.shape[:2] == (size, size):
+        return image
+    smaller = size < min(image.shape[:2])
+    result = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return result.astype(np.uint8).reshape(size, size, image.shape[2])
+
+
+class Resize:
+    """Scale the whole image to a square."""
+
+    def __init__(self, options: ResizeOptions) -> None:
+        self.options = options
+
+    def __call__(self, image: Image, landmarks: Points | None, box: Points | None) -> Prepared:
+        """Prepare one image; landmarks and box move with it."""
+        size = self.options.size
+        factor = np.asarray([size / image.shape[1], size / image.shape[0]], dtype=np.float32)
+        picture = to_grey(image) if self.options.grey else image
+        return Prepared(
+            scaled(picture, size),
+            None if landmarks is None else landmarks * factor,
+            None if box is None else box * np.tile(factor, 2),
+        )
+
+
+class AlignOptions(Options):
+    """Options of `align`."""
+
+    size: int = Field(default=112, ge=16, le=2048, description="side of the square output, pixels")
+    grey: bool = Field(default=False, description="one luma channel instead of RGB")
+    margin: float = Field(default=0.0, ge=0, le=1, description="border added on each side, as a share of the output")
+
+
+TEMPLATE = np.asarray(
+    [[0.3420, 0.4616], [0.6565, 0.4598], [0.5002, 0.6405], [0.3710, 0.8247], [0.6315, 0.8232]], dtype=np.float32
+)
+"""Five points of an upright face in a unit square: the 112 × 112 template of ArcFace (Deng et al., CVPR 2019) / 112."""
+
+
+def similarity(landmarks: Points, size: int, margin: float) -> npt.NDArray[np.float64]:
+    """Return the 2 × 3 matrix that moves landmarks nearest to the template (Umeyama, PAMI 1991).
+
+    Args:
+        landmarks: (5, 2) pixels.
+        size: side of the output.
+        margin: border on each side, as a share of the output.
+
+    Returns:
+        Rotation, uniform scale and translation; never a reflection.
+    """
+    target = (TEMPLATE * (1 - 2 * margin) + margin) * size
+    source_mean, target_mean = landmarks.mean(axis=0), target.mean(axis=0)
+    source, wanted = (landmarks - source_mean).astype(np.float64), (target - target_mean).astype(np.float64)
+    u, spread, vt = np.linalg.svd(wanted.T @ source)
+    sign = np.diag([1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = u @ sign @ vt
+    scale = float((spread * np.diag(sign)).sum() / (source**2).sum())
+    shift = target_mean - scale * rotation @ source_mean
+    return np.hstack([scale * rotation, shift[:, None]])
+
+
+class Align:
+    """Similarity alignment of five known landmarks to a template."""
+
+    def __init__(self, options: AlignOptions) -> None:
+        self.options = options
+
+    def __call__(self, image: Image, landmarks: Points | None, box: Points | None) -> Prepared | NoFace:
+        """Prepare one image; without landmarks there is no face to align."""
+        size = self.options.size
+        if landmarks is None or not np.isfinite(landmarks).all() or np.ptp(landmarks, axis=0).max() < 1:
+            crop = Resize(ResizeOptions(size=size, grey=self.options.grey))(image, None, None)
+            return NoFace("no five landmarks", crop)
+        matrix = similarity(landmarks, size, self.options.margin)
+        picture = to_grey(image) if self.options.grey else image
+        warped = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        moved = landmarks @ matrix[:, :2].T + matrix[:, 2]
+        return Prepared(warped.astype(np.uint8).reshape(size, size, picture.shape[2]), moved.astype(np.float32), None)

@@ -1,0 +1,97 @@
+"""What a data set plugin implements: where its images come from and what identifies them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from ferbench.options import Options
+
+if TYPE_CHECKING:
+    import datasets
+
+O = TypeVar("O", bound=Options)
+
+
+class Advance(Protocol):
+    """Moves a progress bar on."""
+
+    def __call__(self, steps: int = 1) -> None:
+        """Say that `steps` more items are done."""
+
+
+ProgressBar = Callable[[str, int], AbstractContextManager[Advance]]
+"""`with progress("rendering", 1000) as advance: … advance()`."""
+
+
+@contextmanager
+def silent_progress(description: str, total: int) -> Iterator[Advance]:
+    """Show nothing: the bar of a caller that wants none."""
+    del description, total
+
+    def advance(steps: int = 1) -> None:
+        del steps
+
+    yield advance
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the harness lends a data source while it loads.
+
+    Attributes:
+        cache: a folder of the source's own, named after its identity, that outlives the process. What is
+            written there must be written aside and renamed.
+        workers: how many processes it may use.
+        progress: a progress bar factory.
+    """
+
+    cache: Path
+    workers: int = 1
+    progress: ProgressBar = field(default=silent_progress)
+
+
+class DataSource(ABC, Generic[O]):
+    """A data set: images with named classes.
+
+    Args:
+        options: the validated options of the data set's entry.
+        root: the user's folder of this data set; None where the entry says that it needs none.
+    """
+
+    def __init__(self, options: O, root: Path | None = None) -> None:
+        self.options = options
+        self.root = root
+
+    @abstractmethod
+    def identity(self) -> Mapping[str, Any]:
+        """Return, as JSON types, every input that decides the data's content.
+
+        A generator: its options, its own source and asset hashes. A user's folder: a manifest's content hash
+        (`ferbench.data.manifest`). Cheap: it is called for every plan and must not import `datasets`.
+
+        Raises:
+            DataError: the folder is missing or does not have the expected layout.
+        """
+
+    @abstractmethod
+    def columns(self) -> frozenset[str]:
+        """Return the names of the columns `load` will give, without loading."""
+
+    @abstractmethod
+    def load(self, site: Site) -> datasets.Dataset:
+        """Return the data set.
+
+        Columns: `id` (str, unique, stable over machines), `image` (datasets.Image), `label` (ClassLabel), and
+        where known `split` ("train" | "validation" | "test"), `subject` (str), `pose` (float yaw, degrees,
+        positive to the subject's left), `landmarks` (5 × 2 float pixels: the subject's right eye, left eye, nose tip,
+        right mouth corner, left mouth corner, i.e. in image order for a frontal face), `box` (left, top,
+        right, bottom; pixels) and any further attributes (numbers or strings).
+
+        Raises:
+            DataError: an image or an annotation is missing or unreadable.
+        """

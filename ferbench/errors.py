@@ -1,0 +1,77 @@
+"""Errors that reach a user: each says what was expected, what was found, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FerbenchError(Exception):
+    """An error with a message made for the person who reads it.
+
+    Args:
+        expected: what should have been there.
+        found: what was there instead.
+        where: the file, option, cell or plugin it concerns.
+        remedy: what the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, *, expected: str, found: str, where: str, remedy: str) -> None:
+        self.expected, self.found, self.where, self.remedy = expected, found, where, remedy
+        super().__init__(f"expected {expected}; found {found}; in {where}; {remedy}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive a trip between processes (the keyword-only constructor would not)."""
+        return _rebuild, (type(self), self.as_dict())
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the four parts by name."""
+        return {"expected": self.expected, "found": self.found, "where": self.where, "remedy": self.remedy}
+
+
+def _rebuild(kind: type[FerbenchError], parts: dict[str, str]) -> FerbenchError:
+    return kind(**parts)
+
+
+class InputError(FerbenchError):
+    """What the user gave (a file, an option, a name, a folder) cannot be used."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A benchmark file or a method's options are wrong."""
+
+
+class PluginError(InputError):
+    """A plugin breaks the contract: a duplicated name, a misspelt hook, a factory that cannot be imported."""
+
+
+class DataError(InputError):
+    """A data set is missing, incomplete or contradicts itself."""
+
+
+class WeightsError(InputError):
+    """A file of weights is missing, altered or does not fit the network."""
+
+
+class RecordError(FerbenchError):
+    """A record is truncated, altered or cannot be written."""
+
+
+class MethodError(FerbenchError):
+    """A method broke its contract while it ran: NaN loss, wrong shapes."""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'? ` when a known name is near, else an empty string.
+
+    >>> closest("offical", ["official", "k-fold"])
+    "did you mean 'official'? "
+    >>> closest("zzz", ["official"])
+    ''
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}? " if near else ""

@@ -1,0 +1,77 @@
+"""Typed options: the base class of every plugin's configuration, checked at the boundary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ferbench.errors import ConfigError, closest
+
+O = TypeVar("O", bound="Options")
+
+
+class Options(BaseModel):
+    """Options of a plugin: immutable, strictly typed, unknown names refused.
+
+    State each range with `pydantic.Field(ge=…, le=…, description=…)`; where a paper gives a value, say so in
+    `json_schema_extra={"paper": …}`: the message that refuses a value quotes both.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class NoOptions(Options):
+    """For a plugin that has nothing to set."""
+
+
+def parse_options(kind: type[O], values: Mapping[str, Any], where: str) -> O:
+    """Check `values` against `kind`.
+
+    Args:
+        kind: the options class.
+        values: what the user wrote (TOML types).
+        where: where it was written, for the message.
+
+    Returns:
+        The validated options, defaults filled in.
+
+    Raises:
+        ConfigError: an unknown name, a wrong type, or a value out of range.
+    """
+    try:
+        # JSON mode is the strict mode in which a TOML array may become a tuple.
+        return kind.model_validate_json(json.dumps(dict(values), default=str))
+    except ValidationError as error:
+        raise _explain(kind, values, where, error) from None
+
+
+def _explain(kind: type[Options], values: Mapping[str, Any], where: str, error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    path = ".".join(str(part) for part in first["loc"])
+    name = str(first["loc"][0]) if first["loc"] else ""
+    known = sorted(kind.model_fields)
+    if first["type"] == "extra_forbidden":
+        return ConfigError(
+            expected=f"one of the options {', '.join(known) or '(none)'}",
+            found=f"the unknown option {path!r}",
+            where=where,
+            remedy=f"{closest(name, known)}remove it or correct its name",
+        )
+    field = kind.model_fields.get(name)
+    extra = field.json_schema_extra if field is not None else None
+    paper = f" (the paper uses {extra['paper']!r})" if isinstance(extra, dict) and "paper" in extra else ""
+    found = "nothing" if first["type"] == "missing" else repr(values.get(name, first.get("input")))
+    return ConfigError(
+        expected=f"{path or 'the options'}: {_sentence(first['msg'])}{paper}",
+        found=found,
+        where=where,
+        remedy=f"set {path or 'them'} to an allowed value",
+    )
+
+
+def _sentence(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

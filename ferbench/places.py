@@ -1,0 +1,114 @@
+"""Where things are kept: the shared cache, and how a file or folder appears there complete or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from ferbench.errors import InputError
+
+
+def cache_folder() -> Path:
+    """Return the folder of rendered and prepared data and trained weights: $FERBENCH_CACHE, or the user's cache."""
+    chosen = os.environ.get("FERBENCH_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("ferbench")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn a failed write into a message: full disk, read-only folder, missing rights.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOTDIR}:
+            raise
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise InputError(
+            expected="room to write" if full else "a folder that can be written",
+            found=error.strerror or str(error),
+            where=str(error.filename or path),
+            remedy="free some space and run again; finished cells are kept"
+            if full
+            else "choose another folder (--results DIR, FERBENCH_CACHE) or mend its rights",
+        ) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename in `path` durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file aside, flush it to disk and rename it into place.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield a folder to fill; on success it is flushed and renamed to `target`, on failure removed.
+
+    Where `target` has appeared meanwhile (another process finished first), the new one is dropped.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:16]}."))
+        try:
+            yield aside
+            _flush(aside)
+            _rename(aside, target)
+            sync_folder(target.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)  # gone already where the rename succeeded
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+    sync_folder(folder)
+    folder.chmod(0o755)  # mkdtemp makes it private
+
+
+def _rename(aside: Path, target: Path) -> None:
+    try:
+        os.rename(aside, target)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise

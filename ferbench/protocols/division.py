@@ -1,0 +1,108 @@
+"""Seeded divisions shared by the protocols: folds and a validation part, by subject where subjects are known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ferbench.errors import DataError
+from ferbench.protocols.base import Indices, Samples
+
+
+def assign_folds(samples: Samples, rows: Indices, count: int, seed: int) -> Indices:
+    """Assign each of `rows` to one of `count` folds, stratified by class and never splitting a subject.
+
+    Args:
+        samples: the data set.
+        rows: (M,) rows to divide.
+        count: number of folds, at least 2.
+        seed: of the shuffling.
+
+    Returns:
+        (M,) fold numbers.
+
+    Raises:
+        DataError: fewer subjects than folds, or a class with fewer images than folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # a second to import
+
+    labels = samples.labels[rows]
+    folds = np.full(len(rows), -1, dtype=np.int64)
+    if samples.subjects is not None:
+        subjects = samples.subjects[rows]
+        _require(len(np.unique(subjects)), count, "subjects")
+        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        parts = splitter.split(rows, _capped(labels, count), subjects)
+    else:
+        _require(int(np.bincount(labels)[np.unique(labels)].min()), count, "images in the smallest class")
+        parts = StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, labels)
+    for number, (_, held_out) in enumerate(parts):
+        folds[held_out] = number
+    return folds
+
+
+def _capped(labels: Indices, count: int) -> Indices:
+    """Merge classes too rare to be stratified over the folds into the commonest: subjects decide there anyway."""
+    totals = np.bincount(labels)
+    return np.where(totals[labels] < count, int(totals.argmax()), labels)
+
+
+def _require(found: int, count: int, what: str) -> None:
+    if found < count:
+        raise DataError(
+            expected=f"at least {count} {what} for {count} folds",
+            found=str(found),
+            where="the division into folds",
+            remedy=f"set k to at most {found}, or add data",
+        )
+
+
+def carve_validation(samples: Samples, rows: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
+    """Divide training rows into (train, validation): whole subjects where known, else stratified by class.
+
+    Args:
+        samples: the data set.
+        rows: (M,) training rows.
+        share: of the rows to hold out.
+        seed: of the draw.
+
+    Returns:
+        Sorted rows of the training and of the validation part.
+
+    Raises:
+        DataError: a single subject, so that nothing can be held out.
+    """
+    rng = np.random.default_rng([seed, len(rows)])
+    if samples.subjects is not None:
+        held = _whole_subjects(samples, rows, share, rng)
+    else:
+        held = _stratified(samples, rows, share, rng)
+    return np.sort(rows[~held]), np.sort(rows[held])
+
+
+def _whole_subjects(samples: Samples, rows: Indices, share: float, rng: np.random.Generator) -> np.ndarray:
+    assert samples.subjects is not None  # the caller asked
+    subjects, inverse, counts = np.unique(samples.subjects[rows], return_inverse=True, return_counts=True)
+    if len(subjects) < 2:
+        raise DataError(
+            expected="at least two training subjects, one of them for validation",
+            found=str(len(subjects)),
+            where="the validation split",
+            remedy="add subjects",
+        )
+    order = rng.permutation(len(subjects))
+    filled = np.cumsum(counts[order])
+    # The number of subjects whose images come closest to the wanted share, never none and never all.
+    wanted = int(np.abs(filled - share * len(rows)).argmin()) + 1
+    chosen = order[: min(max(wanted, 1), len(subjects) - 1)]
+    return np.isin(inverse, chosen)
+
+
+def _stratified(samples: Samples, rows: Indices, share: float, rng: np.random.Generator) -> np.ndarray:
+    labels = samples.labels[rows]
+    held = np.zeros(len(rows), dtype=bool)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        held[members[: round(share * len(members))]] = True
+    if not held.any() and len(rows) > 1:
+        held[rng.integers(len(rows))] = True
+    return held

@@ -1,0 +1,1 @@
+"""Records to leaderboards. pandas and tabulate; no torch."""

@@ -1,0 +1,120 @@
+"""What a leaderboard is made from: the cells of a benchmark and what a reader must know of its rows and columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ferbench.errors import InputError
+from ferbench.places import write_atomically
+from ferbench.plan import Plan
+from ferbench.plugins import Registry
+
+
+@dataclass(frozen=True)
+class SheetCell:
+    """A cell as a leaderboard needs it."""
+
+    id: str
+    entry: str
+    method: str
+    dataset: str
+    protocol: str
+    fold: int
+    seed: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A benchmark as it was planned.
+
+    Attributes:
+        benchmark: its name.
+        title: its title.
+        description: its description.
+        metrics: those of the tables, the first one ranks.
+        rank_by: the selection it ranks by.
+        cells: all cells.
+        weights: weights by entry and role.
+        test_inputs: what an entry's method sees at test beside images.
+        notes: what a reader must know of a data set.
+        percent: which metrics are shown as percentages.
+        descending: which metrics are better when higher; None: neither way is good.
+        preprocessing: preprocessor and its options, in words.
+    """
+
+    benchmark: str
+    title: str
+    description: str
+    metrics: tuple[str, ...]
+    rank_by: str
+    cells: tuple[SheetCell, ...]
+    weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    test_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    percent: Mapping[str, bool] = field(default_factory=dict)
+    descending: Mapping[str, bool | None] = field(default_factory=dict)
+    preprocessing: str = ""
+
+
+def sheet_of(plan: Plan, registry: Registry) -> Sheet:
+    """Return the sheet of a plan."""
+    benchmark = plan.benchmark
+    where = f"benchmark {benchmark.name}"
+    metrics = {name: registry.metric(name.split(".")[0], where).entry for name in benchmark.metrics}
+    methods = {entry.name: registry.method(entry.method, where).entry for entry in benchmark.entry}
+    cards = {row.name: registry.dataset(row.source or row.name, where).entry.card for row in benchmark.dataset}
+    options = ", ".join(f"{key} = {value}" for key, value in benchmark.preprocessor.options.items())
+    return Sheet(
+        benchmark=benchmark.name,
+        title=benchmark.title,
+        description=benchmark.description,
+        metrics=benchmark.metrics,
+        rank_by=benchmark.rank_by,
+        cells=tuple(
+            SheetCell(c.id, c.entry, c.method, c.dataset, c.protocol, c.fold, c.seed, c.state, c.reason)
+            for c in plan.cells
+        ),
+        weights={entry.name: dict(entry.weights) for entry in benchmark.entry if entry.weights},
+        test_inputs={name: method.test_inputs for name, method in methods.items() if method.test_inputs},
+        notes={name: card.notes for name, card in cards.items() if card.notes},
+        percent={name: metric.percent for name, metric in metrics.items()},
+        descending={name: metric.higher_is_better for name, metric in metrics.items()},
+        preprocessing=f"{benchmark.preprocessor.name} ({options})" if options else benchmark.preprocessor.name,
+    )
+
+
+def sheet_path(results: Path, benchmark: str) -> Path:
+    """Return where the sheet of a run is kept."""
+    return results / "sheets" / f"{benchmark}.json"
+
+
+def save_sheet(sheet: Sheet, results: Path) -> None:
+    """Keep the sheet beside the records, so that the leaderboard can be made again after the code has changed."""
+    write_atomically(sheet_path(results, sheet.benchmark), (json.dumps(asdict(sheet), indent=1) + "\n").encode())
+
+
+def load_sheet(results: Path, benchmark: str) -> Sheet:
+    """Read the sheet of a run.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = sheet_path(results, benchmark)
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+        content["cells"] = tuple(SheetCell(**cell) for cell in content["cells"])
+        content["metrics"] = tuple(content["metrics"])
+        return Sheet(**content)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            expected=f"the sheet of a run of {benchmark}",
+            found=f"{type(error).__name__}: {error}",
+            where=str(path),
+            remedy="give the folder of that run with --results, or leave out --as-run",
+        ) from error

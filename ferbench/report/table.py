@@ -1,0 +1,119 @@
+"""Aggregate records: mean and standard deviation over folds and seeds, the best and its ties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ferbench.metrics.evaluate import evaluate
+from ferbench.plugins import Registry
+from ferbench.records import SELECTIONS, Record, RecordStore
+from ferbench.report.sheet import Sheet
+
+KEYS = ["entry", "method", "dataset", "protocol"]
+COSTS = ("parameters", "flops", "train_seconds", "images_per_second", "peak_memory_mb")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The records of a sheet.
+
+    Attributes:
+        sheet: what was planned.
+        runs: one row a cell, selection and metric: the keys, fold, seed, selection, metric, value.
+        costs: one row a cell: entry and the cost columns.
+        provenance: distinct values of what the records say of their making.
+    """
+
+    sheet: Sheet
+    runs: pd.DataFrame
+    costs: pd.DataFrame
+    provenance: Mapping[str, list[str]]
+
+
+def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
+    """Read and check the records of all finished cells.
+
+    Raises:
+        RecordError: one of them was altered.
+    """
+    done = store.done()
+    runs: list[dict[str, Any]] = []
+    costs: list[dict[str, Any]] = []
+    provenance: dict[str, set[str]] = {}
+    for cell in sheet.cells:
+        if cell.id not in done:
+            continue
+        record = store.read(cell.id)
+        base = {"entry": cell.entry, "method": cell.method, "dataset": cell.dataset, "protocol": cell.protocol}
+        for selection in SELECTIONS:
+            values = _values(record, selection, sheet.metrics, registry)
+            where = {**base, "fold": cell.fold, "seed": cell.seed, "selection": selection}
+            runs += [{**where, "metric": name, "value": values[name]} for name in sheet.metrics if name in values]
+        costs.append({"entry": cell.entry, **{name: record.content["cost"].get(name) for name in COSTS}})
+        _note(record.content["provenance"], provenance)
+    columns = [*KEYS, "fold", "seed", "selection", "metric", "value"]
+    return Results(
+        sheet,
+        pd.DataFrame(runs, columns=columns),
+        pd.DataFrame(costs, columns=["entry", *COSTS]),
+        {name: sorted(values) for name, values in sorted(provenance.items())},
+    )
+
+
+def _values(record: Record, selection: str, wanted: Iterable[str], registry: Registry) -> Mapping[str, float]:
+    """Return the stored metrics; one installed after the record was made is computed from its predictions."""
+    stored = record.metrics(selection)
+    if all(name in stored or "." in name for name in wanted):
+        return stored
+    return {**evaluate(record.predictions(selection), registry), **stored}
+
+
+def _note(provenance: Mapping[str, Any], found: dict[str, set[str]]) -> None:
+    plain = {"commit": provenance["commit"], "processor": provenance["processor"], "python": provenance["python"]}
+    plain |= {f"package {name}": version for name, version in provenance["packages"].items()}
+    plain |= {f"accelerator {i}": name for i, name in enumerate(provenance["accelerators"])}
+    plain |= {f"weights {weights['name']}": weights["sha256"] for weights in provenance["weights"].values()}
+    plain |= {f"data {name}": fingerprint for name, fingerprint in provenance["data"].items()}
+    for name, value in plain.items():
+        found.setdefault(name, set()).add(str(value) or "unknown")
+
+
+def summarise(results: Results) -> pd.DataFrame:
+    """Return one row an entry, column, selection and metric: mean, std (n − 1), n, expected n.
+
+    std is NaN for a single run.
+    """
+    keys = [*KEYS, "selection", "metric"]
+    groups = results.runs.groupby(keys, sort=False)["value"]
+    table = groups.agg(mean="mean", std="std", n="count").reset_index()
+    planned: dict[tuple[str, ...], int] = {}
+    for cell in results.sheet.cells:
+        key = (cell.entry, cell.method, cell.dataset, cell.protocol)
+        planned[key] = planned.get(key, 0) + 1
+    table["planned"] = [planned[tuple(row)] for row in table[KEYS].itertuples(index=False, name=None)]
+    return table
+
+
+def ranked(table: pd.DataFrame, sheet: Sheet) -> pd.DataFrame:
+    """Return the rows of the ranking selection with `best` and `tied` marks in each column.
+
+    Tied with the best: nearer to it than the larger of the two standard deviations. Nothing is marked in a
+    column with a single entry.
+    """
+    chosen = table[table["selection"] == sheet.rank_by].copy()
+    chosen["best"] = False
+    chosen["tied"] = False
+    for (metric, _, _), group in chosen.groupby(["metric", "dataset", "protocol"], sort=False):
+        higher = sheet.descending.get(str(metric))
+        if higher is None or len(group) < 2:
+            continue
+        best = group.loc[group["mean"].idxmax() if higher else group["mean"].idxmin()]
+        spread = group["std"].fillna(0).clip(lower=0.0 if pd.isna(best["std"]) else float(best["std"]))
+        gap = (group["mean"] - best["mean"]).abs()
+        chosen.loc[group.index, "best"] = gap == 0
+        chosen.loc[group.index, "tied"] = (gap > 0) & (gap < spread)
+    return chosen

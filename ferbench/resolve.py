@@ -1,0 +1,232 @@
+"""From names in a benchmark to specs: data under the user's folders, weights from files or recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from ferbench.canonical import canonical_json, digest, file_digest
+from ferbench.config import Benchmark, DatasetChoice, EntryChoice, PreprocessorChoice, Recipe, WeightsChoice
+from ferbench.datasource import DataSource
+from ferbench.errors import ConfigError, DataError, WeightsError, closest
+from ferbench.options import Options, parse_options
+from ferbench.plugins import Registry, import_factory
+from ferbench.sources import core_source, package_source, preparing_source
+from ferbench.spec import FileWeightsSpec, PreparedSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
+
+
+@dataclass
+class Resolver:
+    """Turns choices into specs and remembers what is behind them.
+
+    Attributes:
+        registry: installed plugins.
+        weights: weights by name, of all benchmark files.
+        data_root: parent folder of the user's data sets.
+        base: folder that relative paths of weights start from.
+        sources: data source by prepared spec's fingerprint, for preparation.
+        files: path of file weights by SHA-256.
+    """
+
+    registry: Registry
+    weights: Mapping[str, WeightsChoice] = field(default_factory=dict)
+    data_root: Path | None = None
+    base: Path = field(default_factory=Path)
+    sources: dict[str, DataSource[Options]] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+    _memory: dict[str, Any] = field(default_factory=dict)
+
+    def source(self, choice: DatasetChoice, where: str) -> DataSource[Options]:
+        """Return the data source of a choice, made once.
+
+        Raises:
+            DataError: it needs a folder that is not there.
+        """
+        key = f"source {canonical_json(choice.model_dump(mode='json'))}"
+        if key not in self._memory:
+            provided = self.registry.dataset(choice.source or choice.name, where)
+            options = parse_options(provided.entry.options, choice.options, f"{where}, data set {choice.name}")
+            root = self._root(choice) if provided.entry.needs_root else None
+            self._memory[key] = import_factory(provided)(options, root)
+        source: DataSource[Options] = self._memory[key]
+        return source
+
+    def _root(self, choice: DatasetChoice) -> Path:
+        if self.data_root is None:
+            raise DataError(
+                expected=f"a folder that holds the data set as '{choice.name}'",
+                found="no --data-root",
+                where=f"the data set {choice.name}",
+                remedy="give the parent folder of your data sets with --data-root DIR",
+            )
+        root = self.data_root / choice.name
+        if not root.is_dir():
+            raise DataError(
+                expected=f"the data set {choice.name} in its own folder below --data-root",
+                found="no such folder",
+                where=str(root),
+                remedy=f"put the data set there, or leave it out: --select dataset=… ('ferbench data layout "
+                f"{choice.source or choice.name}' tells its layout)",
+            )
+        return root
+
+    def columns(self, choice: DatasetChoice, where: str) -> frozenset[str]:
+        """Return the columns a data set will have."""
+        key = f"columns {canonical_json(choice.model_dump(mode='json'))}"
+        if key not in self._memory:
+            self._memory[key] = self.source(choice, where).columns()
+        columns: frozenset[str] = self._memory[key]
+        return columns
+
+    def prepared(self, choice: DatasetChoice, preprocessor: PreprocessorChoice, where: str) -> PreparedSpec:
+        """Return the spec of a data set under a preprocessor.
+
+        Raises:
+            DataError: the data is not there, or lacks what the preprocessor needs.
+        """
+        key = f"prepared {canonical_json([choice.model_dump(mode='json'), preprocessor.model_dump(mode='json')])}"
+        if key not in self._memory:
+            self._memory[key] = self._prepared(choice, preprocessor, where)
+        spec: PreparedSpec = self._memory[key]
+        return spec
+
+    def _prepared(self, choice: DatasetChoice, preprocessor: PreprocessorChoice, where: str) -> PreparedSpec:
+        tool = self.registry.preprocessor(preprocessor.name, f"{where}, preprocessor")
+        source = self.source(choice, where)
+        lacking = tool.entry.needs - self.columns(choice, where)
+        if lacking:
+            raise DataError(
+                expected=f"the columns {', '.join(sorted(tool.entry.needs))}, which {preprocessor.name} needs",
+                found=f"no {', '.join(sorted(lacking))}",
+                where=f"the data set {choice.name}",
+                remedy="choose a preprocessor that finds faces itself, or 'resize'",
+            )
+        options = parse_options(tool.entry.options, preprocessor.options, f"{where}, preprocessor {preprocessor.name}")
+        spec = PreparedSpec(
+            dataset=choice.source or choice.name,
+            options=source.options.model_dump(mode="json"),
+            identity=digest(source.identity()),
+            preprocessor=preprocessor.name,
+            preprocessor_options=options.model_dump(mode="json"),
+            preprocessor_version=tool.entry.version,
+            no_face=preprocessor.no_face,
+            source=preparing_source(tool.package),
+        )
+        self.sources[spec.fingerprint] = source
+        return spec
+
+    def with_weights(self, spec: TrainingSpec, entry: EntryChoice, benchmark: Benchmark, where: str) -> TrainingSpec:
+        """Return `spec` with the weights its entry names.
+
+        Raises:
+            ConfigError: unknown weights or a role that the method does not have.
+            WeightsError: a file is missing or altered.
+        """
+        if not entry.weights:
+            return spec
+        roles = self.registry.method(entry.method, where).entry.weights
+        resolved: dict[str, WeightsSpec] = {}
+        for role, name in entry.weights.items():
+            if not any(fnmatch(role, pattern) for pattern in roles):
+                raise ConfigError(
+                    expected=f"a role of {entry.method}: {', '.join(roles) or '(none)'}",
+                    found=repr(role),
+                    where=f"{where}, weights",
+                    remedy=f"{closest(role, roles)}correct the role",
+                )
+            resolved[role] = self._weights(name, spec, benchmark, where)
+        return replace(spec, weights=resolved)
+
+    def _weights(self, name: str, spec: TrainingSpec, benchmark: Benchmark, where: str) -> WeightsSpec:
+        if name not in self.weights:
+            raise ConfigError(
+                expected=f"weights defined in the file: {', '.join(sorted(self.weights)) or '(none)'}",
+                found=repr(name),
+                where=f"{where}, weights",
+                remedy=f"{closest(name, self.weights)}define [weights.{name}] or correct the name",
+            )
+        choice = self.weights[name]
+        if choice.recipe is None:
+            return self._file(name, choice)
+        training = self._recipe(choice.recipe, spec, benchmark, f"weights {name}")
+        return RecipeWeightsSpec(name, training, choice.recipe.keep_head)
+
+    def _file(self, name: str, choice: WeightsChoice) -> FileWeightsSpec:
+        key = f"file {name}"
+        if key not in self._memory:
+            assert choice.path is not None  # WeightsChoice: a file or a recipe
+            path = self.base / Path(choice.path).expanduser()
+            where = f"weights {name}: {path}"
+            if not path.is_file():
+                raise WeightsError(
+                    expected="a file of weights", found="no such file", where=where, remedy="correct the path"
+                )
+            found = file_digest(path)
+            if found != choice.sha256:
+                raise WeightsError(
+                    expected=f"SHA-256 {choice.sha256}",
+                    found=found,
+                    where=where,
+                    remedy="get the original file again, or correct the checksum if you meant another",
+                )
+            options = choice.model_dump(mode="json", exclude={"path", "sha256", "recipe"})
+            self.files[found] = path
+            self._memory[key] = FileWeightsSpec(name, found, options)
+        spec: FileWeightsSpec = self._memory[key]
+        return spec
+
+    def _recipe(self, recipe: Recipe, spec: TrainingSpec, benchmark: Benchmark, where: str) -> TrainingSpec:
+        """Return the training run of a recipe; on the cell's own data it runs on the fold's training part only."""
+        choice = DatasetChoice(name=recipe.dataset, options=recipe.dataset_options)
+        own = next((row for row in benchmark.dataset if row.name == recipe.dataset), None)
+        if own is not None and not recipe.dataset_options:
+            choice = own
+        data = self.prepared(choice, recipe.preprocessor or benchmark.preprocessor, where)
+        # Whoever holds out images of this data set must not have pretrained on them, in either direction.
+        touched = {part.identity for part in spec.prepared}
+        return self._training(recipe, spec, data, where, same_fold=data.identity in touched)
+
+    def _training(
+        self, recipe: Recipe, spec: TrainingSpec, data: PreparedSpec, where: str, *, same_fold: bool
+    ) -> TrainingSpec:
+        method = self.registry.method(recipe.method, where)
+        name = spec.protocol if same_fold else "all"
+        protocol = self.registry.protocol(name, where)
+        if same_fold and data.identity != spec.data.identity:
+            raise ConfigError(
+                expected="a recipe on other data than the cell's test data",
+                found=f"{recipe.dataset}, which this cell is tested on",
+                where=where,
+                remedy="pretrain on another data set, or leave this entry out of the cross-dataset protocol",
+            )
+        key = f"recipe {where} {name} {spec.fold if same_fold else ''} {spec.seed if same_fold else ''} {spec.protocol_label}"
+        if key not in self._memory or self._memory[key][0] != data.fingerprint:
+            options = parse_options(method.entry.config, recipe.options, where).model_dump(mode="json")
+            protocol_options = parse_options(protocol.entry.options, {}, where).model_dump(mode="json")
+            sources = {
+                "core": core_source(),
+                "method": package_source(method.package),
+                "protocol": package_source(protocol.package),
+            }
+            made = TrainingSpec(
+                data=data,
+                test=spec.test if same_fold else None,
+                target=recipe.target,
+                target_edges=recipe.target_edges,
+                method=recipe.method,
+                options=options,
+                protocol=name,
+                protocol_options=spec.protocol_options if same_fold else protocol_options,
+                protocol_label=spec.protocol_label if same_fold else "all",
+                fold=spec.fold if same_fold else 0,
+                # On the cell's own data the noise drawn on the labels must be the cell's.
+                seed=spec.seed if same_fold else recipe.seed,
+                compute=spec.compute,
+                sources=sources,
+            )
+            self._memory[key] = (data.fingerprint, made)
+        training: TrainingSpec = self._memory[key][1]
+        return training

@@ -1,0 +1,122 @@
+"""One `ferbench run`: prepare the data, run what is pending, say how it ended. Imports torch only in workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferbench.datasource import ProgressBar
+from ferbench.options import parse_options
+from ferbench.plan import DONE, FAILED, PENDING, Cell, Plan
+from ferbench.plugins import Registry, import_factory
+from ferbench.records import RecordStore
+from ferbench.resolve import Resolver
+from ferbench.run.display import RunDisplay
+from ferbench.run.jobs import Job, jobs_for
+from ferbench.run.scheduler import Scheduler, Tally
+from ferbench.spec import PreparedSpec, TrainingSpec
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How to run; nothing here changes a number.
+
+    Attributes:
+        results: the results folder.
+        workers: processes; None: as many as the machine's cores allow with the benchmark's threads a cell.
+        retry_failed: run failed cells again.
+        checkpoint_seconds: least time between two checkpoints of a cell.
+    """
+
+    results: Path
+    workers: int | None = None
+    retry_failed: bool = False
+    checkpoint_seconds: float = 20.0
+
+
+def cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepare_all(
+    specs: Sequence[PreparedSpec], resolver: Resolver, registry: Registry, workers: int, progress: ProgressBar
+) -> None:
+    """Make every store that is not there yet.
+
+    Raises:
+        DataError: a data set cannot be read; nothing has been trained yet.
+    """
+    from ferbench.data.store import INFO, store_folder
+
+    missing = {spec.fingerprint: spec for spec in specs if not (store_folder(spec) / INFO).is_file()}
+    if not missing:
+        return
+    from ferbench.data.prepare import Preparation, prepare
+
+    for spec in missing.values():
+        provided = registry.preprocessor(spec.preprocessor, "preparation")
+        options = parse_options(provided.entry.options, spec.preprocessor_options, spec.preprocessor)
+        card = registry.dataset(spec.dataset, "preparation").entry.card
+        job = Preparation(spec, resolver.sources[spec.fingerprint], import_factory(provided)(options), card.label_columns)
+        prepare(job, workers=workers, progress=progress)
+
+
+def stores_of(jobs: Sequence[Job]) -> list[PreparedSpec]:
+    """Return the stores that jobs read, each once."""
+    return list({part.fingerprint: part for job in jobs for part in _all_parts(job.spec)}.values())
+
+
+def _all_parts(spec: TrainingSpec) -> list[PreparedSpec]:
+    return [*spec.prepared, *(part for recipe in spec.recipes for part in _all_parts(recipe.training))]
+
+
+def run_plan(plan: Plan, cells: Sequence[Cell], settings: RunSettings, display: RunDisplay) -> Tally:
+    """Run the cells that are not done.
+
+    Args:
+        plan: the benchmark they are of.
+        cells: those of the plan that are wanted.
+        settings: how.
+        display: where progress goes.
+
+    Returns:
+        Ids of what finished and what failed now; cells that failed before and are not retried count as failed.
+    """
+    store = RecordStore(settings.results)
+    store.check_writable()
+    store.sweep()
+    wanted = {PENDING, FAILED} if settings.retry_failed else {PENDING}
+    for cell in cells:
+        if cell.state == DONE:
+            store.read(cell.id)  # a finished cell is not run again; an altered one is told now
+        if cell.state == FAILED and settings.retry_failed:
+            store.forget_failure(cell.id)
+    left = [cell for cell in cells if cell.state in wanted]
+    jobs = jobs_for(left, plan.resolver.files, keep=plan.benchmark.keep == "selected")
+    if jobs:
+        tally = _execute(plan, jobs, settings, display)
+    else:
+        tally = Tally()
+    if not settings.retry_failed:
+        tally.failed += [cell.id for cell in cells if cell.state == FAILED]
+    return tally
+
+
+def _execute(plan: Plan, jobs: list[Job], settings: RunSettings, display: RunDisplay) -> Tally:
+    from ferbench.run.executors import LocalProcesses
+
+    threads = plan.benchmark.compute.threads
+    workers = settings.workers or max(1, cores() // threads)
+    prepare_all(stores_of(jobs), plan.resolver, plan.resolver.registry, max(workers, cores()), display.bar)
+    display.begin(len(jobs))
+    executor = LocalProcesses(min(workers, len(jobs)), settings.results, threads, settings.checkpoint_seconds)
+    finished = False
+    try:
+        tally = Scheduler(executor, RecordStore(settings.results), display).run(jobs)
+        finished = True
+    finally:
+        executor.close(stop=not finished)
+    return tally

@@ -1,0 +1,159 @@
+"""Do one job from start to publication: lease, weights, training, record."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from ferbench.canonical import file_digest
+from ferbench.errors import WeightsError
+from ferbench.places import explained, new_folder
+from ferbench.plugins import Registry
+from ferbench.records import RecordStore
+from ferbench.run.cell import Outcome, Services, run_training
+from ferbench.run.jobs import Job
+from ferbench.run.leases import Leases
+from ferbench.run.publish import publish_record
+from ferbench.spec import FileWeightsSpec, RecipeWeightsSpec, WeightsSpec
+from ferbench.trained import INFO, PARAMETERS, weights_folder, weights_ready, weights_root
+from ferbench.weights import LoadedWeights, read_weights, without_heads
+
+BUSY, FINISHED = "busy", "finished"
+
+
+@dataclass
+class Workplace:
+    """Where a worker works.
+
+    Attributes:
+        results: the results folder.
+        registry: installed plugins.
+        progress: called with the share done and the images seen; raises to stop.
+        checkpoint_seconds: least time between two checkpoints of a cell.
+    """
+
+    results: Path
+    registry: Registry
+    progress: Callable[[float, int], None]
+    checkpoint_seconds: float = 20.0
+    _loaded: dict[str, LoadedWeights] = field(default_factory=dict)
+
+    def do(self, job: Job) -> str:
+        """Do a job unless it is done or somebody else is at it.
+
+        Returns:
+            `finished` (now or before) or `busy`.
+        """
+        store = RecordStore(self.results)
+        leases = Leases(weights_root() / "leases" if job.recipe else store.work / "leases")
+        with leases.take(job.id) as free:
+            if not free:
+                return BUSY
+            if weights_ready(job.id) if job.recipe else (store.records / job.id).exists():
+                return FINISHED
+            checkpoint = (weights_root() if job.recipe else store.work) / f"{job.id}.checkpoint"
+            self._run(job, store, checkpoint)
+            checkpoint.unlink(missing_ok=True)
+        return FINISHED
+
+    def _run(self, job: Job, store: RecordStore, checkpoint: Path) -> None:
+        started = time.time()
+        weights = {role: self._weights(spec, job) for role, spec in job.spec.weights.items()}
+        services = Services(
+            registry=self.registry,
+            weights=weights,
+            checkpoint=checkpoint,
+            save=_Saver(checkpoint, self.checkpoint_seconds),
+            progress=self.progress,
+            keep_state=job.recipe is not None or job.keep,
+        )
+        resumed = checkpoint.is_file()
+        outcome = run_training(job.spec, services)
+        if job.recipe is not None:
+            _publish_weights(job, outcome)
+            return
+        digests = {role: loaded.digest for role, loaded in weights.items()}
+        publish_record(store, job, outcome, {"started": started, "resumed": resumed, "weights": digests}, self.registry)
+
+    def _weights(self, spec: WeightsSpec, job: Job) -> LoadedWeights:
+        if isinstance(spec, FileWeightsSpec):
+            key = f"file {spec.sha256} {sorted(spec.options.items())}"
+            if key not in self._loaded:
+                self._loaded[key] = _from_file(spec, job)
+            return self._loaded[key]
+        key = f"recipe {spec.training.id} {spec.keep_head}"
+        if key not in self._loaded:
+            self._loaded[key] = _from_recipe(spec)
+        return self._loaded[key]
+
+
+class _Saver:
+    """Saves a checkpoint when the last one is old enough: aside, then renamed."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self.path, self.seconds, self.last = path, seconds, time.monotonic()
+
+    def __call__(self, state: Callable[[], dict[str, Any]]) -> None:
+        if time.monotonic() - self.last < self.seconds:
+            return
+        aside = self.path.with_suffix(f".{os.getpid()}.part")
+        with explained(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                torch.save(state(), aside)
+                os.replace(aside, self.path)
+            finally:
+                aside.unlink(missing_ok=True)
+        self.last = time.monotonic()
+
+
+def _from_file(spec: FileWeightsSpec, job: Job) -> LoadedWeights:
+    options = spec.options
+    path = job.weight_files[spec.sha256]
+    state = read_weights(path, f"weights {spec.name}: {path}", allow_pickle=bool(options["allow_pickle"]))
+    mean, std = (tuple(options[name]) if options[name] is not None else None for name in ("mean", "std"))
+    kept = state if options["keep_head"] else without_heads(state)
+    return LoadedWeights(spec.name, kept, spec.sha256, mean, std, bool(options["keep_head"]))
+
+
+def _from_recipe(spec: RecipeWeightsSpec) -> LoadedWeights:
+    folder = weights_folder(spec.training.id)
+    info = json.loads((folder / INFO).read_text())
+    found = file_digest(folder / PARAMETERS)
+    if found != info["sha256"]:
+        raise WeightsError(
+            expected=f"SHA-256 {info['sha256']}",
+            found=found,
+            where=str(folder / PARAMETERS),
+            remedy="remove that folder; the recipe is trained again",
+        )
+    state = {key.removeprefix("backbone."): value for key, value in load_file(folder / PARAMETERS).items()}
+    kept = state if spec.keep_head else without_heads(state)
+    return LoadedWeights(spec.name, kept, found, tuple(info["mean"]), tuple(info["std"]), spec.keep_head)
+
+
+def _publish_weights(job: Job, outcome: Outcome) -> None:
+    assert outcome.state is not None  # asked for with keep_state
+    assert outcome.normalisation is not None  # run_training sets it
+    with new_folder(weights_folder(job.id)) as folder:
+        tensors = {name: value.contiguous() for name, value in outcome.state.items() if isinstance(value, torch.Tensor)}
+        save_file(tensors, folder / PARAMETERS)
+        info: Mapping[str, Any] = {
+            "sha256": file_digest(folder / PARAMETERS),
+            "mean": outcome.normalisation[0],
+            "std": outcome.normalisation[1],
+            "spec": job.spec.as_json,
+            "classes": len(outcome.classes),
+            "validation_accuracy": outcome.validation,
+            "selected_epoch": outcome.selected["validation"],
+            "cost": outcome.cost,
+        }
+        (folder / INFO).write_text(json.dumps(info, indent=1))

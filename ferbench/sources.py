@@ -1,0 +1,39 @@
+"""Digests of the source code that can change a number: part of every cell's id."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from ferbench.canonical import source_digest
+from ferbench.plugins import package_folder
+
+_CORE = Path(__file__).parent
+_PREPARING = ("data/prepare.py", "data/preprocess.py")
+_TRAINING = ("train", "protocols", "weights.py", "run/cell.py")
+
+
+@cache
+def package_source(package: str) -> str:
+    """Return the digest of all Python files of an import package (a plugin's); the core's package is cut to training."""
+    if package == "ferbench":
+        return core_source()
+    folder = package_folder(package)
+    return source_digest(folder, folder.rglob("*.py"))
+
+
+@cache
+def core_source() -> str:
+    """Return the digest of the core's code that trains, splits, loads weights and predicts."""
+    return _digest(_TRAINING)
+
+
+@cache
+def preparing_source(package: str) -> str:
+    """Return the digest of the core's preparing code and, for a plugin's preprocessor, of its package."""
+    return _digest(_PREPARING) if package == "ferbench" else f"{_digest(_PREPARING)}+{package_source(package)}"
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    files = [path for part in parts for path in ([_CORE / part] if part.endswith(".py") else (_CORE / part).rglob("*.py"))]
+    return source_digest(_CORE, files)

@@ -1,0 +1,186 @@
+"""The spec of a cell: every input that can change its numbers. Its hash is the cell's id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ferbench.canonical import digest
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PreparedSpec:
+    """A data set as one preprocessor leaves it: what the memory-mapped store is made from.
+
+    Attributes:
+        dataset: name of the data set entry.
+        options: its options, defaults filled in.
+        identity: digest of what the data source says decides its content.
+        preprocessor: name of the preprocessor entry.
+        preprocessor_options: its options, defaults filled in.
+        preprocessor_version: as its entry states.
+        no_face: what happens to images without a face.
+        source: digest of the code that prepares (core and the preprocessor's distribution).
+    """
+
+    dataset: str
+    options: Json
+    identity: str
+    preprocessor: str
+    preprocessor_options: Json
+    preprocessor_version: str
+    no_face: str
+    source: str
+
+    @cached_property
+    def design(self) -> Json:
+        """The spec as JSON without digests of source code."""
+        return {
+            "dataset": self.dataset,
+            "options": self.options,
+            "preprocessor": self.preprocessor,
+            "preprocessor_options": self.preprocessor_options,
+            "no_face": self.no_face,
+        }
+
+    @cached_property
+    def as_json(self) -> Json:
+        """The whole spec as JSON."""
+        version = {"identity": self.identity, "version": self.preprocessor_version, "source": self.source}
+        return {**self.design, **version}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The store's name."""
+        return digest(self.as_json)
+
+
+@dataclass(frozen=True)
+class FileWeightsSpec:
+    """Weights from a user's file. The path is not part of the spec: the content is."""
+
+    name: str
+    sha256: str
+    options: Json
+
+    @cached_property
+    def as_json(self) -> Json:
+        """The spec as JSON; a name is a label and changes no number."""
+        return {"sha256": self.sha256, **self.options}
+
+    @property
+    def design(self) -> Json:
+        """The same: a file has no source code."""
+        return self.as_json
+
+
+@dataclass(frozen=True)
+class RecipeWeightsSpec:
+    """Weights the harness trains by running a training spec once."""
+
+    name: str
+    training: TrainingSpec
+    keep_head: bool
+
+    @cached_property
+    def as_json(self) -> Json:
+        """The spec as JSON."""
+        return {"training": self.training.as_json, "keep_head": self.keep_head}
+
+    @cached_property
+    def design(self) -> Json:
+        """The spec as JSON without digests of source code."""
+        return {"training": self.training.design, "keep_head": self.keep_head}
+
+
+WeightsSpec = FileWeightsSpec | RecipeWeightsSpec
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """One training run, of a cell or of a weights recipe.
+
+    Attributes:
+        data: the training data set.
+        test: the data set tested on, when it is another one.
+        target: the column to predict; `label` for expressions.
+        target_edges: edges of the classes that a continuous target is cut into.
+        method: name of the method entry.
+        options: its options, defaults filled in.
+        protocol: name of the protocol entry.
+        protocol_options: its options, defaults filled in.
+        protocol_label: how the protocol prints.
+        fold: fold number.
+        seed: of initialisation, order, augmentation and label noise.
+        weights: pretrained weights by role.
+        compute: threads, precision, memory format, evaluation interval.
+        sources: digests of the code, by what it is (`core`, `method`, `protocol`).
+    """
+
+    data: PreparedSpec
+    method: str
+    options: Json
+    protocol: str
+    protocol_options: Json
+    protocol_label: str
+    fold: int
+    seed: int
+    compute: Json
+    sources: Json
+    test: PreparedSpec | None = None
+    target: str = "label"
+    target_edges: tuple[float, ...] | None = None
+    weights: Mapping[str, WeightsSpec] = field(default_factory=dict)
+
+    def _as_json(self, design: bool) -> dict[str, Any]:
+        def part(spec: PreparedSpec | WeightsSpec) -> Json:
+            return spec.design if design else spec.as_json
+
+        return {
+            "data": part(self.data),
+            "test": part(self.test) if self.test is not None else None,
+            "target": self.target,
+            "target_edges": self.target_edges,
+            "method": self.method,
+            "options": self.options,
+            "protocol": self.protocol,
+            "protocol_options": self.protocol_options,
+            "fold": self.fold,
+            "seed": self.seed,
+            "weights": {role: part(spec) for role, spec in self.weights.items()},
+            "compute": self.compute,
+        }
+
+    @cached_property
+    def as_json(self) -> Json:
+        """The whole spec as JSON."""
+        return {**self._as_json(design=False), "sources": self.sources}
+
+    @cached_property
+    def design(self) -> Json:
+        """The spec as JSON without digests of source code: equal before and after an edit of the code."""
+        return self._as_json(design=True)
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of the canonical spec: the id of the cell (or of the weights) it makes."""
+        return digest(self.as_json)
+
+    @cached_property
+    def design_id(self) -> str:
+        """SHA-256 of `design`."""
+        return digest(self.design)
+
+    @property
+    def recipes(self) -> tuple[RecipeWeightsSpec, ...]:
+        """The weights that must have been trained before."""
+        return tuple(spec for spec in self.weights.values() if isinstance(spec, RecipeWeightsSpec))
+
+    @property
+    def prepared(self) -> tuple[PreparedSpec, ...]:
+        """The stores it reads."""
+        return (self.data,) if self.test is None else (self.data, self.test)

@@ -1,0 +1,40 @@
+"""What a method is made of. Importing this imports torch."""
+
+from ferbench.train.backbones import build_backbone
+from ferbench.train.batch import Batch, Output, TestBatch, Views
+from ferbench.train.classifier import Classifier
+from ferbench.train.context import Context
+from ferbench.train.method import Method, Setup, freeze
+from ferbench.train.recipes import ClassBalanced, Groups, Recipe, Shuffled
+from ferbench.train.stage import Epochs, Optim, Stage, Steps, Until
+from ferbench.train.task import Column, Task, TrainingSet
+from ferbench.train.transforms import Albumented, FlipShift, Normalise, Transforms
+
+__all__ = [
+    "Albumented",
+    "Batch",
+    "ClassBalanced",
+    "Classifier",
+    "Column",
+    "Context",
+    "Epochs",
+    "FlipShift",
+    "Groups",
+    "Method",
+    "Normalise",
+    "Optim",
+    "Output",
+    "Recipe",
+    "Setup",
+    "Shuffled",
+    "Stage",
+    "Steps",
+    "Task",
+    "TestBatch",
+    "TrainingSet",
+    "Transforms",
+    "Until",
+    "Views",
+    "build_backbone",
+    "freeze",
+]

@@ -1,0 +1,51 @@
+"""Backbones by name: any of timm's, and two small residual ones for quick runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from ferbench.errors import ConfigError, closest
+
+SMALL: dict[str, dict[str, Any]] = {
+    "resnet-small": {"layers": (1, 1, 1, 1), "channels": (16, 32, 64, 128)},
+    "resnet-tiny": {"layers": (1, 1, 1, 1), "channels": (8, 16, 32, 64)},
+}
+"""Residual networks of the usual four stages, narrow and one block deep (resnet-small: 0.3 M parameters)."""
+
+
+def build_backbone(name: str, in_channels: int = 3) -> nn.Module:
+    """Return an untrained backbone (B, C, h, w) → (B, num_features), pooled.
+
+    Args:
+        name: a small one of `SMALL`, or any timm model.
+        in_channels: C.
+
+    Raises:
+        ConfigError: no such backbone.
+    """
+    import timm  # four seconds: only where a network is built
+    from timm.models.resnet import BasicBlock, ResNet
+
+    if name in SMALL:
+        shape = SMALL[name]
+        # A deep stem is the one whose width timm lets one choose: three 3 × 3 convolutions, twice stem_width wide.
+        small: nn.Module = ResNet(
+            BasicBlock,
+            num_classes=0,
+            in_chans=in_channels,
+            stem_type="deep",
+            stem_width=shape["channels"][0] // 2,
+            **shape,
+        )
+        return small
+    if name not in timm.list_models():
+        raise ConfigError(
+            expected="a timm model, or one of " + ", ".join(SMALL),
+            found=repr(name),
+            where="the option 'backbone'",
+            remedy=f"{closest(name, [*SMALL, *timm.list_models()])}timm.list_models() lists them",
+        )
+    model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, in_chans=in_channels)
+    return model

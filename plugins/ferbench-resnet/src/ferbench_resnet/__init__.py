@@ -1,0 +1,1 @@
+"""ResNet baselines for ferbench."""
