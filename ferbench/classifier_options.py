@@ -26,3 +26,6 @@ class ClassifierOptions(Options):
     augment: Literal["none", "light", "strong"] = Field(
         default="light", description="light: flip and shift; strong: also rotation, scale, colour, erasing"
     )
+    shift: int | None = Field(
+        default=None, ge=0, le=64, description="largest shift in pixels of the light augmentation; a 16th of the image"
+    )

@@ -14,7 +14,7 @@ from ferbench.options import Options
 if TYPE_CHECKING:
     import datasets
 
-O = TypeVar("O", bound=Options)
+OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 class Advance(Protocol):
@@ -55,7 +55,7 @@ class Site:
     progress: ProgressBar = field(default=silent_progress)
 
 
-class DataSource(ABC, Generic[O]):
+class DataSource(ABC, Generic[OptionsT]):
     """A data set: images with named classes.
 
     Args:
@@ -63,7 +63,7 @@ class DataSource(ABC, Generic[O]):
         root: the user's folder of this data set; None where the entry says that it needs none.
     """
 
-    def __init__(self, options: O, root: Path | None = None) -> None:
+    def __init__(self, options: OptionsT, root: Path | None = None) -> None:
         self.options = options
         self.root = root
 

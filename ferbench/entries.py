@@ -200,12 +200,4 @@ class ReportedEntry:
         _check_name("reported file", self.name)
 
 
-Entry = (
-    DatasetEntry
-    | PreprocessorEntry
-    | MethodEntry
-    | MetricEntry
-    | ProtocolEntry
-    | BenchmarkEntry
-    | ReportedEntry
-)
+Entry = DatasetEntry | PreprocessorEntry | MethodEntry | MetricEntry | ProtocolEntry | BenchmarkEntry | ReportedEntry

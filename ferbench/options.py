@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ferbench.errors import ConfigError, closest
 
-O = TypeVar("O", bound="Options")
+OptionsT = TypeVar("OptionsT", bound="Options")
 
 
 class Options(BaseModel):
@@ -27,7 +27,7 @@ class NoOptions(Options):
     """For a plugin that has nothing to set."""
 
 
-def parse_options(kind: type[O], values: Mapping[str, Any], where: str) -> O:
+def parse_options(kind: type[OptionsT], values: Mapping[str, Any], where: str) -> OptionsT:
     """Check `values` against `kind`.
 
     Args:

@@ -108,7 +108,7 @@ def _flush(folder: Path) -> None:
 
 def _rename(aside: Path, target: Path) -> None:
     try:
-        os.rename(aside, target)
+        aside.rename(target)
     except OSError as error:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise

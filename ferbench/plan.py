@@ -177,7 +177,11 @@ class _Planner:
             except DataError as error:
                 return None, str(error), True
             if lacking:
-                return None, f"{choice.name} has no column {', '.join(sorted(lacking))}, which {column.protocol.name} needs", False
+                return (
+                    None,
+                    f"{choice.name} has no column {', '.join(sorted(lacking))}, which {column.protocol.name} needs",
+                    False,
+                )
         return (specs[0], specs[1] if len(specs) > 1 else None), "", False
 
     def _row(  # noqa: PLR0913  the five axes of the grid
@@ -309,9 +313,7 @@ def select(cells: tuple[Cell, ...], conditions: tuple[str, ...]) -> tuple[Cell, 
 
 
 def _none_selected(cells: tuple[Cell, ...], wanted: Mapping[str, list[str]]) -> FerbenchError:
-    known = {
-        key: sorted({str(cell.coordinates()[key]) for cell in cells})[:12] for key in wanted if key != "id"
-    }
+    known = {key: sorted({str(cell.coordinates()[key]) for cell in cells})[:12] for key in wanted if key != "id"}
     return ConfigError(
         expected="; ".join(f"{key}: {', '.join(values)}" for key, values in known.items()) or "the id of a cell",
         found=", ".join(f"{key}={value}" for key, values in wanted.items() for value in values),

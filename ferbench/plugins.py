@@ -9,7 +9,7 @@ import importlib.util
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -218,10 +218,11 @@ class _Builder:
                 remedy="uninstall one of them, or rename one entry",
             )
         self.registry.entries[kind][entry.name] = provided
-        missing = missing_factory(getattr(entry, "factory", None))
+        factory: str | None = getattr(entry, "factory", None)
+        missing = missing_factory(factory)
         if missing:
             error = PluginError(
-                expected=f"the factory {entry.factory!r} of {kind} {entry.name!r} to exist",
+                expected=f"the factory {factory!r} of {kind} {entry.name!r} to exist",
                 found=missing,
                 where=where,
                 remedy="correct the factory, or reinstall that distribution",
@@ -243,8 +244,12 @@ def discover(extra: Iterable[tuple[str, Any]] = (), *, installed: bool = True) -
     for source in installed_sources() if installed else ():
         builder.add(source)
     for name, plugin in extra:
-        builder.add(Source(name, name, name, "0", lambda plugin=plugin: plugin))
+        builder.add(Source(name, name, name, "0", partial(_given, plugin)))
     return builder.registry
+
+
+def _given(plugin: Any) -> Any:  # noqa: ANN401  a module or any object with hooks
+    return plugin
 
 
 def _refuse_unmarked(module: Any, where: str) -> None:  # noqa: ANN401  a module or any object with hooks
@@ -285,19 +290,27 @@ def missing_factory(factory: str | None) -> str:
         return f"no module {module!r}"
     if found.origin is None or not found.origin.endswith(".py"):
         return ""
-    names = _top_level_names(Path(found.origin))
+    try:
+        names = _top_level_names(Path(found.origin))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        return f"module {module!r}, which is no Python ({type(error).__name__}: {error})"
     return "" if name in names or "*" in names else f"no {name!r} in module {module!r}"
 
 
 def _top_level_names(path: Path) -> set[str]:
+    """Return the names a module binds at its top level, be it under an `if`, `try` or `with`."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
-        elif isinstance(node, ast.ImportFrom | ast.Import):
+            continue  # what is inside it is not of the module
+        if isinstance(node, ast.ImportFrom | ast.Import):
             names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Assign):
-            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        waiting.extend(ast.iter_child_nodes(node))
     return names
 
 

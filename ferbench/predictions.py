@@ -35,7 +35,8 @@ class Predictions:
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
         """(N,) class of the highest probability; the first of equals."""
-        return self.probabilities.argmax(axis=1)
+        best: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return best
 
 
 def check_probabilities(probabilities: npt.NDArray[np.float32], samples: int, classes: int, where: str) -> None:

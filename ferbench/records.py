@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from ferbench.canonical import file_digest
 from ferbench.errors import InputError, RecordError
-from ferbench.predictions import Predictions
 from ferbench.places import explained, new_folder, write_atomically
+from ferbench.predictions import Predictions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -181,7 +181,9 @@ class RecordStore:
         except (OSError, ValueError) as error:
             raise _damaged(folder, "a complete record", f"{type(error).__name__}: {error}") from error
         if altered or RECORD not in names or PREDICTIONS not in names:
-            raise _damaged(folder, "files as their SHA256SUMS say", f"altered: {', '.join(altered) or 'the list itself'}")
+            raise _damaged(
+                folder, "files as their SHA256SUMS say", f"altered: {', '.join(altered) or 'the list itself'}"
+            )
         if content.get("schema") != SCHEMA or content.get("id") != identity:
             found = f"schema {content.get('schema')}, id {str(content.get('id'))[:12]}"
             raise _damaged(folder, f"schema {SCHEMA} and the id of its folder", found)

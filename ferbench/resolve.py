@@ -202,7 +202,8 @@ class Resolver:
                 where=where,
                 remedy="pretrain on another data set, or leave this entry out of the cross-dataset protocol",
             )
-        key = f"recipe {where} {name} {spec.fold if same_fold else ''} {spec.seed if same_fold else ''} {spec.protocol_label}"
+        division = (spec.fold, spec.seed, spec.protocol_label) if same_fold else ()
+        key = f"recipe {where} {name} {division}"
         if key not in self._memory or self._memory[key][0] != data.fingerprint:
             options = parse_options(method.entry.config, recipe.options, where).model_dump(mode="json")
             protocol_options = parse_options(protocol.entry.options, {}, where).model_dump(mode="json")

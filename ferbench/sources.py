@@ -15,7 +15,7 @@ _TRAINING = ("train", "protocols", "weights.py", "run/cell.py")
 
 @cache
 def package_source(package: str) -> str:
-    """Return the digest of all Python files of an import package (a plugin's); the core's package is cut to training."""
+    """Return the digest of all Python files of a plugin's package; of the core's, those that train."""
     if package == "ferbench":
         return core_source()
     folder = package_folder(package)
@@ -35,5 +35,7 @@ def preparing_source(package: str) -> str:
 
 
 def _digest(parts: tuple[str, ...]) -> str:
-    files = [path for part in parts for path in ([_CORE / part] if part.endswith(".py") else (_CORE / part).rglob("*.py"))]
+    files = [
+        path for part in parts for path in ([_CORE / part] if part.endswith(".py") else (_CORE / part).rglob("*.py"))
+    ]
     return source_digest(_CORE, files)

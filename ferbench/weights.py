@@ -156,10 +156,9 @@ def _unwrap(content: Any) -> dict[str, Tensor]:  # noqa: ANN401
         return {}
     state = {}
     for key, value in content.items():
-        if isinstance(value, np.ndarray):
-            value = torch.from_numpy(value)
-        if isinstance(value, Tensor):
-            state[_stripped(str(key))] = value
+        tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        if isinstance(tensor, Tensor):
+            state[_stripped(str(key))] = tensor
     return state
 
 

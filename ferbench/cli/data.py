@@ -48,7 +48,9 @@ def list_command(as_json: AsJson = False) -> None:
 @data_app.command("prepare")
 def prepare_command(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A data set of the benchmark.")],
-    benchmark: Annotated[str, typer.Option("--benchmark", help="Whose options and preprocessor are used.")] = "quickstart",
+    benchmark: Annotated[
+        str, typer.Option("--benchmark", help="Whose options and preprocessor are used.")
+    ] = "quickstart",
     config: Config = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,

@@ -79,7 +79,7 @@ def run_command(  # noqa: PLR0913  one parameter an option
     raise typer.Exit(code)
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
@@ -109,7 +109,7 @@ def _explain_end(plan: Plan, cells: tuple[Cell, ...], failed: int) -> int:
     return 2 if missing else 0
 
 
-def plan_command(  # noqa: PLR0913  one parameter an option
+def plan_command(
     names: Names = None,
     config: Config = None,
     select: Select = None,
@@ -156,7 +156,9 @@ def report_command(  # noqa: PLR0913  one parameter an option
     ] = False,
     as_run: Annotated[
         bool,
-        typer.Option("--as-run", help="Use the cells of the last run as they were, even if the code has changed since."),
+        typer.Option(
+            "--as-run", help="Use the cells of the last run as they were, even if the code has changed since."
+        ),
     ] = False,
 ) -> None:
     """Make leaderboards from the records. Every number is computed from stored predictions."""

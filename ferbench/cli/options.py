@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="Benchmarks; quickstart if none.")]
 Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Benchmark file; ./benchmarks.toml, else the shipped one.")
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Benchmark file; ./benchmarks.toml, else the shipped one."),
 ]
 Select = Annotated[
     list[str] | None,
     typer.Option("--select", metavar="KEY=VALUE", help="Only such cells: entry, dataset, protocol, fold, seed, id, …"),
 ]
-DataRoot = Annotated[
-    Path | None, typer.Option("--data-root", metavar="DIR", help="Parent folder of your data sets.")
-]
+DataRoot = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Parent folder of your data sets.")]
 ResultsFolder = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of records.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 

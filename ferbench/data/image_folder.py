@@ -152,7 +152,10 @@ class ImageFolder(DataSource[ImageFolderOptions]):
             )
         if "pose" in result and not isinstance(result["pose"], float):
             raise DataError(
-                expected="pose: yaw in degrees", found=repr(row["pose"]), where=f"{self._csv}, {file}", remedy="correct it"
+                expected="pose: yaw in degrees",
+                found=repr(row["pose"]),
+                where=f"{self._csv}, {file}",
+                remedy="correct it",
             )
         return result
 

@@ -66,6 +66,9 @@ def _make(job: Preparation, folder: Path, workers: int, progress: ProgressBar) -
     cache = cache_folder() / "sources" / f"{job.spec.dataset}-{job.spec.identity[:16]}"
     with explained(cache):
         cache.mkdir(parents=True, exist_ok=True)
+    import datasets as hf
+
+    hf.disable_progress_bars()  # there is one progress display, and plain lines where there is no terminal
     data = job.source.load(Site(cache, workers, progress))
     _check_columns(data, job.spec.dataset)
     free = shutil.disk_usage(folder.parent).free
@@ -160,9 +163,7 @@ class _Writer:
                 where=str(self.folder.parent),
                 remedy="free some space, or move the cache with FERBENCH_CACHE",
             )
-        return np.lib.format.open_memmap(
-            self.folder / IMAGES, mode="w+", dtype=np.uint8, shape=(self.capacity, *shape)
-        )
+        return np.lib.format.open_memmap(self.folder / IMAGES, mode="w+", dtype=np.uint8, shape=(self.capacity, *shape))
 
     def close(self, data: datasets.Dataset, job: Preparation) -> None:
         if self.images is None:
@@ -170,7 +171,7 @@ class _Writer:
                 expected="at least one image with a face",
                 found=f"none in {self.capacity} images",
                 where=f"the data set {job.spec.dataset}",
-                remedy="choose another preprocessor, or no_face = \"center-crop\"",
+                remedy='choose another preprocessor, or no_face = "center-crop"',
             )
         self._trim()
         table = pa.Table.from_pylist(self.rows)
@@ -215,5 +216,5 @@ def _without_face(result: NoFace, row: Mapping[str, Any], job: Preparation) -> P
         expected="a face",
         found=result.reason,
         where=f"image {row['id']} of {job.spec.dataset}, by {job.spec.preprocessor}",
-        remedy="say what to do with such images: no_face = \"drop\" or \"center-crop\" in the benchmark's preprocessor",
+        remedy='say what to do with such images: no_face = "drop" or "center-crop" in the benchmark\'s preprocessor',
     )

@@ -76,7 +76,8 @@ def scaled(image: Image, size: int) -> Image:
         return image
     smaller = size < min(image.shape[:2])
     result = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    return result.astype(np.uint8).reshape(size, size, image.shape[2])
+    squared: Image = result.astype(np.uint8).reshape(size, size, image.shape[2])
+    return squared
 
 
 class Resize:
@@ -133,6 +134,32 @@ def similarity(landmarks: Points, size: int, margin: float) -> npt.NDArray[np.fl
     return np.hstack([scale * rotation, shift[:, None]])
 
 
+def warped(image: Image, matrix: npt.NDArray[np.float64], size: int) -> Image:
+    """Apply an affine map; where it shrinks, pixels are averaged first, since the map itself only interpolates.
+
+    Args:
+        image: (H, W, c).
+        matrix: 2 × 3, to the output.
+        size: side of the output.
+
+    Returns:
+        (size, size, c); beyond the image its edge is repeated, not mirrored: a mirrored profile would put a
+        second face into the picture.
+    """
+    scale = float(np.sqrt(np.linalg.det(matrix[:, :2])))
+    if scale < 1:
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        smaller = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        stretch = np.asarray([image.shape[1] / width, image.shape[0] / height])
+        # Pixel centres lie at whole numbers: the half pixel moves with the scale.
+        shift = matrix[:, :2] @ ((stretch - 1) / 2)
+        matrix = np.hstack([matrix[:, :2] * stretch, (matrix[:, 2] + shift)[:, None]])
+        image = smaller.reshape(height, width, image.shape[2]).astype(np.uint8)
+    made = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    result: Image = made.astype(np.uint8).reshape(size, size, image.shape[2])
+    return result
+
+
 class Align:
     """Similarity alignment of five known landmarks to a template."""
 
@@ -147,6 +174,5 @@ class Align:
             return NoFace("no five landmarks", crop)
         matrix = similarity(landmarks, size, self.options.margin)
         picture = to_grey(image) if self.options.grey else image
-        warped = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         moved = landmarks @ matrix[:, :2].T + matrix[:, 2]
-        return Prepared(warped.astype(np.uint8).reshape(size, size, picture.shape[2]), moved.astype(np.float32), None)
+        return Prepared(warped(picture, matrix, size), moved.astype(np.float32), None)

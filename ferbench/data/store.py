@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Store:
         values = self.column(name)
         if edges is not None:
             bounds = ["", *(f"{edge:g}" for edge in edges), ""]
-            names = tuple(f"{name} {low}..{high}" for low, high in zip(bounds[:-1], bounds[1:], strict=True))
+            names = tuple(f"{name} {low}..{high}" for low, high in pairwise(bounds))
             return np.digitize(values.astype(np.float64), np.asarray(edges)).astype(np.int64), names
         if values.ndim != 1 or (values.dtype.kind == "f" and (values != np.round(values)).any()):
             raise DataError(

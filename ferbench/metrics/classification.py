@@ -36,9 +36,7 @@ def class_recall(predictions: Predictions) -> Mapping[str, float]:
     """Return the recall of each class that occurs in the test data."""
     matrix = confusion_matrix(predictions)
     totals = matrix.sum(axis=1)
-    return {
-        name: float(matrix[i, i] / totals[i]) for i, name in enumerate(predictions.classes) if totals[i] > 0
-    }
+    return {name: float(matrix[i, i] / totals[i]) for i, name in enumerate(predictions.classes) if totals[i] > 0}
 
 
 def mean_class_accuracy(predictions: Predictions) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ferbench.predictions import Predictions
 from ferbench.plugins import Registry, import_factory
+from ferbench.predictions import Predictions
 
 
 def evaluate(predictions: Predictions, registry: Registry) -> dict[str, float]:

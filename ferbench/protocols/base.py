@@ -30,7 +30,7 @@ class ProtocolOptions(Options):
     split_seed: int = Field(default=0, ge=0)
 
 
-O = TypeVar("O", bound=Options)
+OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Fold:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Protocol(ABC, Generic[O]):
+class Protocol(ABC, Generic[OptionsT]):
     """A protocol.
 
     Attributes:
@@ -92,7 +92,7 @@ class Protocol(ABC, Generic[O]):
     crosses: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, options: O) -> None:
+    def __init__(self, options: OptionsT) -> None:
         self.options = options
 
     @property
@@ -154,6 +154,13 @@ def _check_filled(fold: Fold, where: str) -> None:
             where=where,
             remedy="raise the protocol's 'validation' option or add training images",
         )
+    if len(fold.test) == 0:
+        raise DataError(
+            expected="at least one test image",
+            found="none",
+            where=where,
+            remedy="give images to the test split of the data set that is tested on",
+        )
 
 
 def _check_disjoint(samples: Samples, first: tuple[str, Indices], second: tuple[str, Indices], where: str) -> None:
@@ -161,7 +168,7 @@ def _check_disjoint(samples: Samples, first: tuple[str, Indices], second: tuple[
     if len(both):
         raise DataError(
             expected=f"{first[0]} and {second[0]} without a common image",
-            found=f"{len(both)} images on both sides, such as {samples.ids[both[0]]!r}",
+            found=f"{len(both)} images on both sides, such as {str(samples.ids[both[0]])!r}",
             where=where,
             remedy="correct the data set's or the protocol's split",
         )

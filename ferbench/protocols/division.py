@@ -23,27 +23,38 @@ def assign_folds(samples: Samples, rows: Indices, count: int, seed: int) -> Indi
     Raises:
         DataError: fewer subjects than folds, or a class with fewer images than folds.
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # a second to import
-
     labels = samples.labels[rows]
-    folds = np.full(len(rows), -1, dtype=np.int64)
     if samples.subjects is not None:
-        subjects = samples.subjects[rows]
-        _require(len(np.unique(subjects)), count, "subjects")
-        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-        parts = splitter.split(rows, _capped(labels, count), subjects)
-    else:
-        _require(int(np.bincount(labels)[np.unique(labels)].min()), count, "images in the smallest class")
-        parts = StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, labels)
-    for number, (_, held_out) in enumerate(parts):
+        names, subjects = np.unique(samples.subjects[rows], return_inverse=True)
+        _require(len(names), count, "subjects")
+        return _deal_subjects(subjects, labels, count, np.random.default_rng(seed))[subjects]
+    from sklearn.model_selection import StratifiedKFold  # a second to import
+
+    _require(int(np.bincount(labels)[np.unique(labels)].min()), count, "images in the smallest class")
+    folds = np.full(len(rows), -1, dtype=np.int64)
+    for number, (_, held_out) in enumerate(StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, labels)):
         folds[held_out] = number
     return folds
 
 
-def _capped(labels: Indices, count: int) -> Indices:
-    """Merge classes too rare to be stratified over the folds into the commonest: subjects decide there anyway."""
-    totals = np.bincount(labels)
-    return np.where(totals[labels] < count, int(totals.argmax()), labels)
+def _deal_subjects(subjects: Indices, labels: Indices, count: int, rng: np.random.Generator) -> Indices:
+    """Deal subjects in random order, each to the fold that has least of the subject's classes: (S,) fold numbers.
+
+    scikit-learn's StratifiedGroupKFold goes through the subjects in order of their class counts whatever its seed, so
+    that all seeds give nearly the same folds.
+    """
+    counts = np.zeros((int(subjects.max()) + 1, int(labels.max()) + 1))
+    np.add.at(counts, (subjects, labels), 1)
+    shares = counts / np.maximum(counts.sum(axis=0), 1)  # a rare class weighs as much as a common one
+    held, images = np.zeros((count, shares.shape[1])), np.zeros(count)
+    folds = np.full(len(shares), -1, dtype=np.int64)
+    for subject in rng.permutation(len(shares)):
+        # An empty fold holds none of any class and is the smallest: the first subjects fill all folds.
+        fold = np.lexsort((images, held @ shares[subject]))[0]
+        folds[subject] = fold
+        held[fold] += shares[subject]
+        images[fold] += counts[subject].sum()
+    return folds
 
 
 def _require(found: int, count: int, what: str) -> None:

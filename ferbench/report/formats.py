@@ -54,9 +54,7 @@ class Leaderboard:
         sheet = self.results.sheet
         made = []
         for row in ranked(self.summary, sheet).to_dict("records"):
-            printed = self.figures.get(
-                (sheet.benchmark, row["entry"], row["dataset"], row["protocol"], row["metric"])
-            )
+            printed = self.figures.get((sheet.benchmark, row["entry"], row["dataset"], row["protocol"], row["metric"]))
             made.append(
                 {
                     "benchmark": sheet.benchmark,
@@ -100,7 +98,10 @@ class Leaderboard:
         columns = list(dict.fromkeys((cell.dataset, cell.protocol) for cell in sheet.cells))
         table = ranked(self.summary, sheet)
         table = table[table["metric"] == metric]
-        found = {(row["entry"], row["dataset"], row["protocol"]): row for row in table.to_dict("records")}
+        found: dict[tuple[str, str, str], dict[str, Any]] = {
+            (row["entry"], row["dataset"], row["protocol"]): {str(key): value for key, value in row.items()}
+            for row in table.to_dict("records")
+        }
         states = {(cell.entry, cell.dataset, cell.protocol): cell.state for cell in sheet.cells}
         grid = [["method", *(_escape(f"{dataset} {protocol}", style) for dataset, protocol in columns)]]
         for entry in entries:
@@ -119,7 +120,7 @@ class Leaderboard:
         sheet = self.results.sheet
         lines = [
             f"- Selected by {sheet.rank_by}: {SELECTED[sheet.rank_by]}. Test data chooses nothing.",
-            "- mean ± standard deviation (n − 1) over folds and seeds; n in brackets, n/planned where cells are missing.",
+            "- mean ± standard deviation (n − 1) over folds and seeds; n in brackets, n/planned if incomplete.",
             "- **Bold**: best of the column. †: nearer to the best than the larger of the two standard deviations.",
             f"- Preprocessing: {sheet.preprocessing}.",
         ]

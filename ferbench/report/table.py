@@ -111,9 +111,10 @@ def ranked(table: pd.DataFrame, sheet: Sheet) -> pd.DataFrame:
         higher = sheet.descending.get(str(metric))
         if higher is None or len(group) < 2:
             continue
-        best = group.loc[group["mean"].idxmax() if higher else group["mean"].idxmin()]
-        spread = group["std"].fillna(0).clip(lower=0.0 if pd.isna(best["std"]) else float(best["std"]))
-        gap = (group["mean"] - best["mean"]).abs()
+        means, spreads = group["mean"], group["std"].fillna(0)
+        place = int(means.to_numpy().argmax() if higher else means.to_numpy().argmin())
+        spread = spreads.clip(lower=float(spreads.iloc[place]))
+        gap = (means - float(means.iloc[place])).abs()
         chosen.loc[group.index, "best"] = gap == 0
         chosen.loc[group.index, "tied"] = (gap > 0) & (gap < spread)
     return chosen

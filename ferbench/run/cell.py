@@ -80,8 +80,8 @@ class Services:
     registry: Registry
     weights: Mapping[str, LoadedWeights] = field(default_factory=dict)
     checkpoint: Path | None = None
-    save: Callable[[Callable[[], dict[str, Any]]], None] = lambda state: None
-    progress: Callable[[float, int], None] = lambda share, images: None
+    save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _state: None
+    progress: Callable[[float, int], None] = lambda _share, _images: None
     keep_state: bool = False
 
 
@@ -185,7 +185,7 @@ def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Regist
     provided = registry.protocol(spec.protocol, where)
     options = parse_options(provided.entry.options, spec.protocol_options, where)
     protocol = import_factory(provided)(options)
-    # A recipe for another target on the cell's own data divides by the label, as the cell does; then it sees its target.
+    # A recipe on the cell's own data divides by the label, as the cell does; only then comes its own target.
     by_label = spec.target == "label" or spec.protocol != "all"
     samples = store.samples() if by_label else store.samples(spec.target, spec.target_edges)
     test_samples = test_store.samples() if spec.test is not None else None
@@ -230,7 +230,7 @@ def run_training(spec: TrainingSpec, services: Services) -> Outcome:
     accelerator = make_accelerator(spec.compute)
     method = _build(cell, training, kinds)
     if spec.compute["channels_last"]:
-        method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's stubs
+        method.to(memory_format=torch.channels_last)
     method.to(accelerator.device)
     return _train_and_test(cell, method, training, kinds, accelerator)
 
@@ -298,7 +298,9 @@ def _train_and_test(
         return share, loss, tested(probabilities, extras)
 
     def state() -> dict[str, torch.Tensor]:
-        return {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
+        # Tensors alone: extra state may be anything, and is there for resuming, not for whoever loads the weights.
+        tensors = {name: value for name, value in method.state_dict().items() if isinstance(value, torch.Tensor)}
+        return {name: value.detach().cpu().clone() for name, value in tensors.items()}
 
     outcome = Outcome(fold, fold.classes)
     selection = _Selection(outcome, evaluate, state if services.keep_state else None)
@@ -329,7 +331,11 @@ def _load_checkpoint(path: Path | None) -> Mapping[str, Any] | None:
 
 
 def _finish(
-    cell: _Cell, method: Method[Options], trainer: Trainer, outcome: Outcome, transform: Any  # noqa: ANN401
+    cell: _Cell,
+    method: Method[Options],
+    trainer: Trainer,
+    outcome: Outcome,
+    transform: Any,  # noqa: ANN401
 ) -> None:
     position = trainer.position
     if not outcome.selected:

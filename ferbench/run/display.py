@@ -67,10 +67,10 @@ class RunDisplay:
             self._progress.advance(task, steps)
             if not self._bars and time.monotonic() - last > LINE_SECONDS:
                 last = time.monotonic()
-                self.console.print(f"{description}: {done}/{total}", highlight=False)
+                self._line(f"{description}: {done}/{total}")
 
         if not self._bars:
-            self.console.print(f"{description}: {total}", highlight=False)
+            self._line(f"{description}: {total}")
         yield advance
         self._progress.remove_task(task)
 
@@ -101,12 +101,16 @@ class RunDisplay:
         if self._all is not None:
             self._progress.advance(self._all)
         if kind == "failed":
-            self.console.print(f"failed: {job.title}: {error}", style="red", highlight=False, markup=False)
+            self._line(f"failed: {job.title}: {error}", style="red")
         elif not self._bars:
             done = sum(self._counts.values())
             seconds = time.monotonic() - self._begun
-            self.console.print(f"[{done}/{self._total}] {seconds:.0f} s  {job.title}", highlight=False, markup=False)
+            self._line(f"[{done}/{self._total}] {seconds:.0f} s  {job.title}")
         self._refresh()
+
+    def _line(self, text: str, style: str | None = None) -> None:
+        # Soft wrap: a log line stays one line, whatever width is assumed where there is no terminal.
+        self.console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
     def _refresh(self) -> None:
         if self._all is None:

@@ -106,7 +106,8 @@ def _alive(path: Path) -> bool:
         return False
     if content.get("host") == socket.gethostname():
         # On the same machine a dead owner is known at once; a process id used again has another birth.
-        return _birth(int(content["pid"])) == content.get("born") is not None
+        born = _birth(int(content["pid"]))
+        return born is not None and bool(born == content.get("born"))
     return age < STALE_SECONDS
 
 

@@ -37,9 +37,7 @@ PACKAGES = (
 )
 
 
-def publish_record(
-    store: RecordStore, job: Job, outcome: Outcome, run: Mapping[str, Any], registry: Registry
-) -> None:
+def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[str, Any], registry: Registry) -> None:
     """Write the record of a finished cell.
 
     Args:
@@ -148,7 +146,9 @@ def _commit() -> str:
 
     try:
         commit = git("rev-parse", "HEAD")
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", str(folder), str(folder.parent / "plugins"))
+        changed = git(
+            "status", "--porcelain", "--untracked-files=no", "--", str(folder), str(folder.parent / "plugins")
+        )
     except FileNotFoundError:  # no git on this machine
         return ""
     return commit + ("+" if commit and changed else "")

@@ -60,7 +60,9 @@ def prepare_all(
         provided = registry.preprocessor(spec.preprocessor, "preparation")
         options = parse_options(provided.entry.options, spec.preprocessor_options, spec.preprocessor)
         card = registry.dataset(spec.dataset, "preparation").entry.card
-        job = Preparation(spec, resolver.sources[spec.fingerprint], import_factory(provided)(options), card.label_columns)
+        job = Preparation(
+            spec, resolver.sources[spec.fingerprint], import_factory(provided)(options), card.label_columns
+        )
         prepare(job, workers=workers, progress=progress)
 
 
@@ -96,10 +98,7 @@ def run_plan(plan: Plan, cells: Sequence[Cell], settings: RunSettings, display: 
             store.forget_failure(cell.id)
     left = [cell for cell in cells if cell.state in wanted]
     jobs = jobs_for(left, plan.resolver.files, keep=plan.benchmark.keep == "selected")
-    if jobs:
-        tally = _execute(plan, jobs, settings, display)
-    else:
-        tally = Tally()
+    tally = _execute(plan, jobs, settings, display) if jobs else Tally()
     if not settings.retry_failed:
         tally.failed += [cell.id for cell in cells if cell.state == FAILED]
     return tally

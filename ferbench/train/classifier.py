@@ -17,17 +17,16 @@ from ferbench.train.recipes import ClassBalanced, Recipe, Shuffled
 from ferbench.train.stage import Epochs, Optim, Stage
 from ferbench.train.transforms import Albumented, FlipShift, Normalise, Transform, Transforms
 
+OptionsT = TypeVar("OptionsT", bound=ClassifierOptions)
 
-O = TypeVar("O", bound=ClassifierOptions)
 
-
-class Classifier(Method[O], Generic[O]):
+class Classifier(Method[OptionsT], Generic[OptionsT]):
     """Backbone, linear head, cross-entropy. Override `loss`, or whatever else differs.
 
     Weights: role `backbone`.
     """
 
-    def __init__(self, setup: Setup[O]) -> None:
+    def __init__(self, setup: Setup[OptionsT]) -> None:
         super().__init__(setup)
         options, task = setup.options, setup.task
         self.backbone = build_backbone(options.backbone, task.image_shape[2])
@@ -105,7 +104,8 @@ class Classifier(Method[O], Generic[O]):
         if self.options.augment == "none":
             return normalise
         if self.options.augment == "light":
-            return FlipShift(normalise, shift=max(1, size // 16))
+            chosen = self.options.shift
+            return FlipShift(normalise, shift=max(1, size // 16) if chosen is None else chosen)
         import albumentations as alb
 
         pipeline = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ class Context:
 
     accelerator: Accelerator
     training: TrainingSet
-    method: Method
+    method: Method[Any]
     statistics_batches: Callable[[int], Iterator[Batch]]
     stage: str = ""
     epoch: int = 0

@@ -125,8 +125,9 @@ class Trainer:
         def passes(batch_size: int) -> Iterator[Batch]:
             order = np.arange(len(training))
             cut = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-            for batch in _Batches(training, cut, statistics, seed):
-                yield to_device(batch, device)
+            batches = _Batches(training, cut, statistics, seed)
+            for number in range(len(batches)):
+                yield to_device(batches[number], device)
 
         # The context knows the method and the training data; it must know nothing of the hooks, which see test data.
         self._context = Context(accelerator, training, method, passes)

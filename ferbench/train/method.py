@@ -24,11 +24,11 @@ from ferbench.train.transforms import (
 )
 from ferbench.weights import LoadedWeights
 
-O = TypeVar("O", bound=Options)
+OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 @dataclass(frozen=True)
-class Setup(Generic[O]):
+class Setup(Generic[OptionsT]):
     """What a method is built from.
 
     Attributes:
@@ -38,11 +38,11 @@ class Setup(Generic[O]):
     """
 
     task: Task
-    options: O
+    options: OptionsT
     weights: Mapping[str, LoadedWeights] = field(default_factory=dict)
 
 
-class Method(nn.Module, ABC, Generic[O]):
+class Method(nn.Module, ABC, Generic[OptionsT]):
     """One training recipe.
 
     Everything that training changes must be in the module's `state_dict` (parameters, buffers, or
@@ -52,7 +52,7 @@ class Method(nn.Module, ABC, Generic[O]):
         setup: task, options, weights.
     """
 
-    def __init__(self, setup: Setup[O]) -> None:
+    def __init__(self, setup: Setup[OptionsT]) -> None:
         super().__init__()
         self.setup = setup
         self.task = setup.task

@@ -31,9 +31,7 @@ class Recipe(Protocol):
 
 def _check_size(name: str, size: int) -> None:
     if size < 1:
-        raise ConfigError(
-            expected=f"{name} of at least 1", found=str(size), where="a batch recipe", remedy="raise it"
-        )
+        raise ConfigError(expected=f"{name} of at least 1", found=str(size), where="a batch recipe", remedy="raise it")
 
 
 def _cut(order: Indices, size: int, *, drop_single: bool) -> list[Indices]:

@@ -100,7 +100,7 @@ class FlipShift:
     def __call__(self, images: Images, columns: Columns, rng: np.random.Generator) -> Views:
         """Return one view."""
         count, height, width = images.shape[:3]
-        flipped = rng.random(count) < self.flip
+        flipped: npt.NDArray[np.bool_] = np.less(rng.random(count), self.flip)
         offsets = rng.integers(0, 2 * self.shift + 1, size=(count, 2))
         border = ((0, 0), (self.shift, self.shift), (self.shift, self.shift), (0, 0))
         padded = np.pad(images, border, mode="edge")
@@ -118,10 +118,10 @@ def _moved_columns(
     sign = np.where(flipped, -1, 1).astype(np.float32)
     for name in ("pose", "roll"):
         if name in columns:
-            changed[name] = columns[name] * sign
+            changed[name] = np.asarray(columns[name], dtype=np.float32) * sign
     if "landmarks" in columns:
-        points = columns["landmarks"] + offsets[:, None, ::-1].astype(np.float32)
-        mirrored = points[:, [1, 0, 2, 4, 3]] * np.float32([-1, 1]) + np.float32([width - 1, 0])
+        points = np.asarray(columns["landmarks"], dtype=np.float32) + offsets[:, None, ::-1]
+        mirrored = points[:, [1, 0, 2, 4, 3]] * np.asarray([-1, 1]) + np.asarray([width - 1, 0])
         changed["landmarks"] = np.where(flipped[:, None, None], mirrored, points).astype(np.float32)
     return {**columns, **changed}
 
@@ -135,9 +135,7 @@ class Albumented:
         views: how many independent views to draw.
     """
 
-    def __init__(
-        self, pipeline: Sequence[albumentations.BasicTransform], normalise: Normalise, views: int = 1
-    ) -> None:
+    def __init__(self, pipeline: Sequence[albumentations.BasicTransform], normalise: Normalise, views: int = 1) -> None:
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for updates at import
         import albumentations as alb
 

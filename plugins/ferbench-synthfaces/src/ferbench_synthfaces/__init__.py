@@ -1,0 +1,1 @@
+"""Rendered faces with expression, identity, pose, light and landmarks known by construction, for ferbench."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ferbench_synthfaces.assets import Floats
 
-PIVOT = np.array([0.0, 7.12, 0.55], dtype=np.float32)
+PIVOT = np.array([0.0, 7.08, 0.55], dtype=np.float32)
 """What the head turns about and the camera looks at: the head's middle, decimetres."""
 
 
@@ -74,7 +74,7 @@ class View:
     def to_camera(self, points: Floats) -> Floats:
         """Map points (n, 3) of the head to the camera's frame: x right, y up, z towards the viewer."""
         turned = np.einsum("ni,ji->nj", points - PIVOT, self.rotation())
-        return np.asarray(turned + (self.shift[0], self.shift[1], -self.distance), dtype=np.float32)
+        return np.asarray(turned + np.array([*self.shift, -self.distance], dtype=np.float32), dtype=np.float32)
 
     def project(self, seen: Floats, size: int) -> Floats:
         """Map points (n, 3) in the camera's frame to pixels (n, 2): column, row; pixel centres at whole numbers."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ferbench_synthfaces import assets
 from ferbench_synthfaces.assets import Floats
@@ -35,33 +37,6 @@ class Canvas:
     face: Floats
     ears: Floats
 
-    def spot(self, at: tuple[float, float], size: tuple[float, float]) -> Floats:
-        """Return a Gaussian spot and its mirror image, seen from the front.
-
-        Args:
-            at: x ≥ 0 and y of its middle, decimetres.
-            size: its standard deviations along x and y.
-        """
-        across = (np.abs(self.x) - at[0]) / size[0]
-        up = (self.y - at[1]) / size[1]
-        return np.asarray(np.exp(-0.5 * (across**2 + up**2)) * (self.z > 0.5), dtype=np.float32)
-
-    def stroke(self, points: tuple[tuple[float, float], ...], width: float) -> Floats:
-        """Return a soft line and its mirror image, seen from the front.
-
-        Args:
-            points: (x, y) along it, x ≥ 0; decimetres.
-            width: standard deviation across it.
-        """
-        nearest = np.full_like(self.x, np.inf)
-        across = np.abs(self.x)
-        for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
-            length = (x1 - x0) ** 2 + (y1 - y0) ** 2
-            along = np.clip(((across - x0) * (x1 - x0) + (self.y - y0) * (y1 - y0)) / length, 0, 1)
-            gap = (across - x0 - along * (x1 - x0)) ** 2 + (self.y - y0 - along * (y1 - y0)) ** 2
-            nearest = np.minimum(nearest, gap)
-        return np.asarray(np.exp(-0.5 * nearest / width**2) * (self.z > 0.5), dtype=np.float32)
-
 
 @lru_cache(maxsize=1)
 def load_canvas() -> Canvas:
@@ -75,11 +50,53 @@ def load_canvas() -> Canvas:
     return Canvas(x=x, y=y, z=z, **masks)
 
 
+@lru_cache(maxsize=64)
+def spot(at: tuple[float, float], size: tuple[float, float]) -> Floats:
+    """Return a Gaussian spot and its mirror image, seen from the front: (h, w), not to be written to.
+
+    Args:
+        at: x ≥ 0 and y of its middle, decimetres.
+        size: its standard deviations along x and y.
+    """
+    canvas = load_canvas()
+    across = (np.abs(canvas.x) - at[0]) / size[0]
+    up = (canvas.y - at[1]) / size[1]
+    return np.asarray(np.exp(-0.5 * (across**2 + up**2)) * (canvas.z > 0.5), dtype=np.float32)
+
+
+Line = tuple[tuple[float, float], ...]
+"""Points (x, y) of a line on the template seen from the front, x ≥ 0; decimetres."""
+
+
+def stroke(points: Line, width: float) -> Floats:
+    """Return a soft line and its mirror image, seen from the front: (h, w).
+
+    Args:
+        points: along it.
+        width: standard deviation across it, decimetres.
+    """
+    canvas = load_canvas()
+    across = np.abs(canvas.x)
+    nearest = np.full_like(across, np.inf)
+    for (x0, y0), (x1, y1) in pairwise(points):
+        length = (x1 - x0) ** 2 + (y1 - y0) ** 2
+        along = np.clip(((across - x0) * (x1 - x0) + (canvas.y - y0) * (y1 - y0)) / length, 0, 1)
+        gap = (across - x0 - along * (x1 - x0)) ** 2 + (canvas.y - y0 - along * (y1 - y0)) ** 2
+        nearest = np.minimum(nearest, gap)
+    return np.asarray(np.exp(-0.5 * nearest / width**2) * (canvas.z > 0.5), dtype=np.float32)
+
+
+@lru_cache(maxsize=32)
+def fixed_stroke(points: Line, width: float) -> Floats:
+    """Return a stroke that every subject has: drawn once a process, not to be written to."""
+    return stroke(points, width)
+
+
 _DISTANCE = 10.0
 
 
 def unwrap(head: Head, values: Floats) -> Floats:
-    """Draw values (C, 3) of the head's corners over the atlas: (ATLAS, ATLAS, 3), constant beyond the islands' edges."""
+    """Draw values (C, 3) of the head's corners over the atlas, (ATLAS, ATLAS, 3); beyond an island its edge goes on."""
     texels = head.corner_texel
     vertices = np.empty((len(texels), 1, 3), dtype=np.float32)
     vertices[:, 0, 0] = (texels[:, 0] + 0.5) / ATLAS - 0.5
@@ -108,14 +125,14 @@ def unwrap(head: Head, values: Floats) -> Floats:
     return np.asarray(filled * (high - low) + low, dtype=np.float32)
 
 
-def _fill(drawn: np.ndarray, values: Floats) -> Floats:
+def _fill(drawn: NDArray[np.bool_], values: Floats) -> Floats:
     """Give every empty texel the value of the nearest drawn one: filtering must not mix in what lies off an island."""
     _, labels = cv2.distanceTransformWithLabels(
         (~drawn).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     order = np.zeros(labels.max() + 1, dtype=np.int64)
     order[labels[drawn]] = np.flatnonzero(drawn)
-    return values.reshape(-1, values.shape[-1])[order[labels]]
+    return np.asarray(values.reshape(-1, values.shape[-1])[order[labels]], dtype=np.float32)
 
 
 def _texture_uv(head: Head) -> Floats:

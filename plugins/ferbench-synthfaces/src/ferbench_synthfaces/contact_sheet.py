@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from ferbench_synthfaces.options import FaceOptions, IdentityOptions, StudioOptions, WildOptions
 from ferbench_synthfaces.picture import Pixels, develop
@@ -75,9 +76,8 @@ def _caption_row(names: Sequence[str], size: int) -> Pixels:
 
 
 def save(sheet: Pixels, path: Path) -> None:
-    """Write a sheet as PNG of at most 256 colours' worth of bytes: fully compressed."""
-    _, buffer = cv2.imencode(".png", sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    path.write_bytes(buffer.tobytes())
+    """Write a sheet as a PNG of 256 colours: a third of the bytes, and nobody measures anything on it."""
+    Image.fromarray(sheet).quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,8 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=88, help="side of each face, pixels")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
-    draw = draw_studio(chosen.size, chosen.seed) if chosen.domain == "studio" else None
-    save(draw if draw is not None else draw_random(chosen.domain, chosen.size, chosen.seed), chosen.out)
+    if chosen.domain == "studio":
+        sheet = draw_studio(chosen.size, chosen.seed)
+    else:
+        sheet = draw_random(chosen.domain, chosen.size, chosen.seed)
+    save(sheet, chosen.out)
 
 
 if __name__ == "__main__":

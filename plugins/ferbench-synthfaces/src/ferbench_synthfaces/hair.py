@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ferbench_synthfaces.assets import Floats
+from ferbench_synthfaces.head import load_head
 from ferbench_synthfaces.subjects import Look
 
 _LINE_Z = (-0.5, -0.1, 0.25, 0.45, 0.66, 0.80, 0.95, 1.15, 1.45)
@@ -27,6 +28,10 @@ def scalp(points: Floats, look: Look) -> Floats:
     return np.asarray(np.clip((y - line) / 0.06, 0, 1), dtype=np.float32)
 
 
+_FULLNESS = {"short": 0.6, "receding": 0.5, "full": 1.0, "long": 0.3}
+"""Of the hair's volume, how much lies on the scalp; long hair's is in its locks."""
+
+
 def stand_off(points: Floats, look: Look) -> Floats:
     """Return how far the hair lifts the surface at points (V, 3) of the template: (V,) decimetres."""
     if look.hair_style == "shaved":
@@ -36,6 +41,25 @@ def stand_off(points: Floats, look: Look) -> Floats:
     if look.hair_style == "receding":
         line = line + np.interp(z, _RECEDE_Z, _RECEDE_Y)
     rise = np.clip((y - line) / 0.25, 0, 1)
-    volume = look.hair_volume * (1.0 if look.hair_style == "full" else 0.6)
+    volume = look.hair_volume * _FULLNESS[look.hair_style]
     waves = 1 + 0.18 * np.sin(9 * x + look.noise_seed % 7) * np.sin(8 * z + look.noise_seed % 5)
     return np.asarray(volume * rise * waves, dtype=np.float32)
+
+
+def arrange_locks(rest: Floats, look: Look) -> Floats:
+    """Return a head at rest (V, 3) with its locks let down, or hidden where the subject has no long hair.
+
+    The triangles are the same for every subject; locks drawn into one point inside the head have no area.
+    """
+    rest = rest.copy()
+    rungs = load_head().rungs
+    if look.hair_style != "long":
+        rest[rungs] = (0.0, 7.3, 0.3)
+        return rest
+    middle = rest[rungs].mean(axis=1, keepdims=True)
+    rest[rungs] = middle * (1 + look.hair_volume / 2, 1, 1) + (rest[rungs] - middle) * _LOCK_WIDTH
+    return rest
+
+
+_LOCK_WIDTH = 1.35
+"""Locks are widened, so that neighbours overlap and leave no gap."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferbench_synthfaces import assets
 from ferbench_synthfaces.assets import BaseMesh, Floats, Ints, Target
@@ -52,6 +53,7 @@ PANELS = {
     "tongue": Panel(448, 112, 64, 32),
     "mouth": Panel(448, 152, 64, 32),
     "torso": Panel(448, 192, 64, 128),
+    "hair": Panel(448, 328, 64, 128),
 }
 
 _HEAD_UV = ((0.635, 0.860), (1.0, 0.130))
@@ -88,6 +90,7 @@ class Head:
         triangles: (T, 3) corners.
         quads: (Q, 4) vertices.
         around: (V, 8) quads around each vertex, padded with Q (a quad of no area).
+        rungs: (R, 2) vertices of the locks of long hair: a lock is a ladder of quads, a rung its left and right edge.
     """
 
     vertices: Floats
@@ -100,6 +103,7 @@ class Head:
     triangles: Ints
     quads: Ints
     around: Ints
+    rungs: Ints
 
     def restrict(self, target: Target) -> Target:
         """Return what a target of the base mesh does to this head's vertices."""
@@ -123,14 +127,15 @@ def load_head() -> Head:
     mesh = assets.read_base_mesh()
     faces, panels = _choose_faces(mesh)
     quads, quad_uv = mesh.quads[faces], mesh.quad_uv[faces]
-    kept, local = np.unique(quads, return_inverse=True)
-    local = local.reshape(quads.shape).astype(np.int32)
+    on_locks = panels == list(PANELS).index("hair")
+    kept, inverse = np.unique(quads, return_inverse=True)
+    local: Ints = inverse.reshape(quads.shape).astype(np.int32)
     position = np.full(len(mesh.vertices), -1, dtype=np.int32)
     position[kept] = np.arange(len(kept))
     # Where two panels meet (lips and the mouth's inside), a vertex has a corner in each.
     panels = np.repeat(panels, 4)
-    keys, corner = np.unique(np.stack([local.ravel(), quad_uv.ravel(), panels], 1), axis=0, return_inverse=True)
-    corner = corner.reshape(quads.shape).astype(np.int32)
+    keys, inverse = np.unique(np.stack([local.ravel(), quad_uv.ravel(), panels], 1), axis=0, return_inverse=True)
+    corner: Ints = inverse.reshape(quads.shape).astype(np.int32)
     vertices = mesh.vertices[kept]
     corner_vertex, corner_uv, corner_panel = keys[:, 0], mesh.uv[keys[:, 1]], keys[:, 2]
     return Head(
@@ -141,9 +146,10 @@ def load_head() -> Head:
         corner_panel=corner_panel,
         corner_texel=_corner_texels(vertices[corner_vertex], corner_uv, corner_panel),
         corner_uv=corner_uv,
-        triangles=np.concatenate([corner[:, [0, 1, 2]], corner[:, [0, 2, 3]]]).astype(np.int32),
+        triangles=_triangles(corner, on_locks),
         quads=local,
         around=_quads_around(local, len(kept)),
+        rungs=_rungs(local[on_locks]),
     )
 
 
@@ -169,8 +175,49 @@ def _choose_faces(mesh: BaseMesh) -> tuple[Ints, Ints]:
         ("helper-tongue", "tongue"),
     ):
         panel[mesh.groups == group] = names.index(name)
+    panel[_long_hair(mesh)] = names.index("hair")
     faces = np.flatnonzero(panel >= 0).astype(np.int32)
     return faces, panel[faces]
+
+
+def _triangles(corner: Ints, two_sided: NDArray[np.bool_]) -> Ints:
+    """Split quads (Q, 4) into triangles (T, 3); a lock of hair is a sheet and is seen from both sides."""
+    back = corner[two_sided][:, ::-1]
+    quads = np.concatenate([corner, back])
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
+
+
+def _rungs(quads: Ints) -> Ints:
+    """Return the rungs (R, 2) of ladders of quads (Q, 4) that follow one another, ladder after ladder."""
+    rungs: list[tuple[int, ...]] = []
+    for quad, following in zip(quads, [*quads[1:], quads[:0]], strict=True):
+        shared = set(quad.tolist()) & set(following.tolist())
+        known = set(rungs[-1]) if rungs and set(rungs[-1]) <= set(quad.tolist()) else set()
+        if not known:  # the first quad of a ladder begins with a rung that no other quad shares
+            known = set(quad.tolist()) - shared
+            rungs.append(tuple(sorted(known)))
+        rungs.append(tuple(sorted(shared or set(quad.tolist()) - known)))
+    return np.array(rungs, dtype=np.int32)
+
+
+def _long_hair(mesh: BaseMesh) -> NDArray[np.bool_]:
+    """Return which faces (F,) are locks of long hair: of the base mesh's locks, those that do not hang over the face.
+
+    Faces of one lock follow one another in the mesh, and a new lock begins where no vertex is shared.
+    """
+    faces = np.flatnonzero(mesh.groups == "helper-hair")
+    chosen = np.zeros(len(mesh.quads), dtype=bool)
+    starts = [0] + [k for k in range(1, len(faces)) if not np.isin(mesh.quads[faces[k]], mesh.quads[faces[:k]]).any()]
+    for lock in np.split(faces, starts[1:]):
+        corners = mesh.vertices[mesh.quads[lock]].reshape(-1, 3)
+        beside_face = corners[(corners[:, 1] > 6.2) & (corners[:, 1] < 7.6)]
+        if len(beside_face) and beside_face[:, 2].max() < LOCKS_BEHIND:
+            chosen[lock] = True
+    return chosen
+
+
+LOCKS_BEHIND = 0.95
+"""Long hair hangs behind this z (decimetres): the ears' front edge."""
 
 
 def _corner_texels(vertices: Floats, uv: Floats, panels: Ints) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ferbench_synthfaces import assets
 from ferbench_synthfaces.assets import Floats, Target
-from ferbench_synthfaces.hair import stand_off
+from ferbench_synthfaces.hair import arrange_locks, stand_off
 from ferbench_synthfaces.head import load_head
 from ferbench_synthfaces.landmarks import load_anatomy
 from ferbench_synthfaces.paint import paint
@@ -35,7 +35,9 @@ class Model:
 def build_model(traits: Traits) -> Model:
     """Shape and paint a subject (tens of milliseconds; once a subject)."""
     return Model(
-        rest=_centred(_with_teeth(shape(traits))), lift=stand_off(load_head().vertices, traits.look), atlas=paint(traits.look)
+        rest=arrange_locks(_centred(_with_teeth(shape(traits))), traits.look),
+        lift=stand_off(load_head().vertices, traits.look),
+        atlas=paint(traits.look),
     )
 
 

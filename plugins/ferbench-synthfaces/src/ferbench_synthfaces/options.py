@@ -27,8 +27,8 @@ class FaceOptions(Options):
     resolution: int = Field(default=96, ge=24, le=512, description="side of the square images, pixels")
     seed: int = Field(default=0, ge=0, lt=2**32, description="of everything random")
     test_fraction: float = Field(default=0.25, gt=0, lt=1, description="share of the subjects kept for testing")
-    intensity_low: float = Field(default=0.7, ge=0, le=1.5, description="weakest performance of an expression")
-    intensity_high: float = Field(default=1.1, ge=0, le=1.5, description="strongest performance of an expression")
+    intensity_low: float = Field(default=0.8, ge=0, le=1.5, description="weakest performance of an expression")
+    intensity_high: float = Field(default=1.2, ge=0, le=1.5, description="strongest performance of an expression")
 
     def images_of_one(self) -> int:
         """Return how many images each subject has."""
@@ -62,10 +62,10 @@ class WildOptions(FaceOptions):
 
     subjects: int = Field(default=100, ge=2, le=100_000, description="how many people")
     images_per_subject: int = Field(default=20, ge=1, le=100_000, description="random images of each")
-    intensity_low: float = Field(default=0.3, ge=0, le=1.5, description="weakest performance of an expression")
-    intensity_high: float = Field(default=1.0, ge=0, le=1.5, description="strongest performance of an expression")
-    mixed: float = Field(default=0.3, ge=0, le=1, description="share of images that mix two expressions")
-    occluded: float = Field(default=0.25, ge=0, le=1, description="share of images with something before the face")
+    intensity_low: float = Field(default=0.4, ge=0, le=1.5, description="weakest performance of an expression")
+    intensity_high: float = Field(default=1.1, ge=0, le=1.5, description="strongest performance of an expression")
+    mixed: float = Field(default=0.25, ge=0, le=1, description="share of images that mix two expressions")
+    occluded: float = Field(default=0.2, ge=0, le=1, description="share of images with something before the face")
 
     def images_of_one(self) -> int:
         """Return how many images each subject has."""

@@ -40,8 +40,7 @@ def encode(picture: Pixels) -> bytes:
 
 def _compressed(picture: Pixels, quality: int) -> Pixels:
     _, buffer = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-    return np.asarray(decoded[..., ::-1], dtype=np.uint8)
+    return np.asarray(cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB), dtype=np.uint8)
 
 
 def _background(kind: str, size: int, random: Generator) -> Floats:
@@ -49,18 +48,24 @@ def _background(kind: str, size: int, random: Generator) -> Floats:
     base = np.full((size, size, 3), random.uniform(0.15, 0.6), dtype=np.float32)
     if kind == "plain":
         return base
-    ends = random.uniform(0, 0.8, size=(2, 2, 3)).astype(np.float32)
+    ends = np.stack([[_muted(random) for _ in range(2)] for _ in range(2)])
     gradient = cv2.resize(ends, (size, size), interpolation=cv2.INTER_LINEAR)
     if kind == "gradient":
         return np.asarray(gradient, dtype=np.float32)
     return _clutter(np.asarray(gradient, dtype=np.float32), random)
 
 
+def _muted(random: Generator) -> Floats:
+    """Draw a linear RGB colour (3,) as rooms and streets have them: seldom saturated."""
+    grey, tint = random.uniform(0, 0.9) ** 1.5, random.uniform(-0.5, 0.5, size=3)
+    return np.asarray(grey * (1 + tint * random.uniform(0, 1)), dtype=np.float32)
+
+
 def _clutter(canvas: Floats, random: Generator) -> Floats:
     """Draw boxes and discs, as shelves, windows and lamps would be, then put them out of focus."""
     size = len(canvas)
     for _ in range(12):
-        colour = tuple(float(value) for value in random.uniform(0, 0.9, size=3) ** 1.5)
+        colour = tuple(float(value) for value in _muted(random))
         x, y, width, height = (int(value) for value in random.uniform(0, size, size=4))
         if random.random() < 0.6:
             cv2.rectangle(canvas, (x, y), (x + width // 2, y + height // 2), colour, -1)
@@ -69,7 +74,8 @@ def _clutter(canvas: Floats, random: Generator) -> Floats:
     return np.asarray(cv2.GaussianBlur(canvas, (0, 0), size * random.uniform(0.008, 0.04)), dtype=np.float32)
 
 
-def _mix(display: Floats, mask: Pixels, colour: Floats, opacity: float) -> None:
+def _mix(display: Floats, mask: Pixels, colour: NDArray[np.float64], opacity: float) -> None:
+    """Lay a display colour (3,) over the picture, in place, where the mask (size, size) says."""
     cover = mask.astype(np.float32)[..., None] * (opacity / 255)
     display += (colour.astype(np.float32) - display) * cover
 
@@ -116,7 +122,9 @@ def _scarf(display: Floats, portrait: Portrait, random: Generator) -> None:
     nose = float(portrait.landmarks[2, 1])
     edge = bottom - (bottom - nose) * random.uniform(0.2, 0.9)
     middle = (round((left + right) / 2), round(edge + (right - left) * 0.9))
-    cv2.ellipse(mask, middle, (round((right - left) * 1.0), round((right - left) * 0.9)), 0, 0, 360, 255, -1, cv2.LINE_AA)
+    cv2.ellipse(
+        mask, middle, (round((right - left) * 1.0), round((right - left) * 0.9)), 0, 0, 360, 255, -1, cv2.LINE_AA
+    )
     _mix(display, mask, random.uniform(0.1, 0.9, size=3), 1.0)
 
 

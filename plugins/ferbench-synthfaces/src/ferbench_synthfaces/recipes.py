@@ -20,8 +20,24 @@ EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "
 NEUTRAL = EXPRESSIONS.index("neutral")
 
 MIDLINE = frozenset(
-    "browInnerUp cheekPuff jawForward jawLeft jawOpen jawRight mouthClose mouthFunnel mouthLeft mouthPucker mouthRight"
-    " mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper tongueOut".split()
+    (
+        "browInnerUp",
+        "cheekPuff",
+        "jawForward",
+        "jawLeft",
+        "jawOpen",
+        "jawRight",
+        "mouthClose",
+        "mouthFunnel",
+        "mouthLeft",
+        "mouthPucker",
+        "mouthRight",
+        "mouthRollLower",
+        "mouthRollUpper",
+        "mouthShrugLower",
+        "mouthShrugUpper",
+        "tongueOut",
+    )
 )
 """Shapes that ARKit does not split into a left and a right half (their own "Left" is a direction)."""
 
@@ -56,12 +72,12 @@ RECIPES: Mapping[str, tuple[Action, ...]] = {
         Action("29", "jawForward", 0.6, chance=0.4),
     ),
     "disgust": (
-        Action("9", "noseSneer", 1.6),
-        Action("10", "mouthUpperUp", 1.0),
+        Action("9", "noseSneer", 1.9),
+        Action("10", "mouthUpperUp", 1.3),
         Action("4", "browDown", 0.6),
         Action("7", "eyeSquint", 0.9),
-        Action("6", "cheekSquint", 0.6),
-        Action("15", "mouthFrown", 0.5),
+        Action("6", "cheekSquint", 0.4, chance=0.5),
+        Action("15", "mouthFrown", 0.8),
         Action("16", "mouthLowerDown", 0.5, chance=0.6),
         Action("17", "mouthShrugLower", 0.5, chance=0.5),
         Action("26", "jawOpen", 0.1, chance=0.4),
@@ -78,8 +94,8 @@ RECIPES: Mapping[str, tuple[Action, ...]] = {
     ),
     "happiness": (
         Action("6", "cheekSquint", 0.9),
-        Action("6", "eyeSquint", 0.4),
-        Action("12", "mouthSmile", 1.0),
+        Action("6", "eyeSquint", 0.25),
+        Action("12", "mouthSmile", 1.15),
         Action("25", "mouthUpperUp", 0.5, chance=0.7),
         Action("26", "jawOpen", 0.14, chance=0.5),
         Action("14", "mouthDimple", 0.3, chance=0.3),
@@ -89,8 +105,8 @@ RECIPES: Mapping[str, tuple[Action, ...]] = {
         Action("4", "browDown", 0.5),
         Action("15", "mouthFrown", 1.5),
         Action("17", "mouthShrugLower", 0.7),
-        Action("7", "eyeSquint", 0.3),
-        Action("43", "eyeBlink", 0.25),
+        Action("7", "eyeSquint", 0.2),
+        Action("43", "eyeBlink", 0.15),
         Action("64", "eyeLookDown", 0.5, chance=0.6),
     ),
     "surprise": (

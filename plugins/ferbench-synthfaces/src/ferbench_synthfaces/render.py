@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from ferbench_synthfaces.assets import Floats
 from ferbench_synthfaces.camera import Light, View
 from ferbench_synthfaces.head import ATLAS, PANELS, load_head
-from ferbench_synthfaces.landmarks import Anatomy, load_anatomy
+from ferbench_synthfaces.landmarks import load_anatomy
 from ferbench_synthfaces.model import Model, express
 from ferbench_synthfaces.paint import creased
 
 _NEAR, _FAR = 1.0, 100.0
 _SUPERSAMPLING = 2
 
-_GLOSS = {"head": 0.10, "eye": 0.5, "teeth": 0.35, "tongue": 0.3, "mouth": 0.1, "torso": 0.0}
+_GLOSS = {"head": 0.10, "eye": 0.5, "teeth": 0.35, "tongue": 0.3, "mouth": 0.1, "torso": 0.0, "hair": 0.12}
 """How much each panel shines."""
 
 

@@ -115,7 +115,7 @@ def _studio(options: FaceOptions, subject: int, number: int, random: Generator) 
             yaw=float(yaw + np.clip(random.normal(0, 2), -5, 5)),
             pitch=float(random.normal(0, 2)),
             roll=float(random.normal(0, 1.5)),
-            span=float(random.uniform(2.8, 3.0)),
+            span=float(random.uniform(2.5, 2.7)),
             shift=(float(random.normal(0, 0.03)), float(random.normal(0, 0.03))),
         ),
         light=Light(
@@ -133,23 +133,23 @@ def _wild(options: FaceOptions, subject: int, number: int, random: Generator) ->
     label = int(random.integers(7))
     mixed, occluded = random.random() < options.mixed, random.random() < options.occluded
     occluder = str(random.choice(("sunglasses", "hand", "scarf", "bar")))
-    blurred, squeezed = random.random() < 0.4, random.random() < 0.5
+    blurred, squeezed = random.random() < 0.3, random.random() < 0.5
     return Scene(
         identifier=f"{subject_name('wild', subject)}-{number:04d}",
         expression=_mixed(label, options, random) if mixed else _pure(label, options, random),
-        view=_random_view(random, yaw_spread=30, tilt_spread=10),
+        view=_random_view(random, yaw_spread=24, tilt_spread=8),
         light=Light(
-            azimuth=float(random.uniform(-100, 100)),
-            elevation=float(random.uniform(-25, 75)),
-            strength=float(random.uniform(0.45, 1.3)),
-            ambient=float(random.uniform(0.12, 0.45)),
+            azimuth=float(random.uniform(-80, 80)),
+            elevation=float(random.uniform(-15, 70)),
+            strength=float(random.uniform(0.6, 1.4)),
+            ambient=float(random.uniform(0.2, 0.5)),
             warmth=float(random.uniform(-1, 1)),
         ),
         lens=Lens(
             background=str(random.choice(("gradient", "clutter"), p=(0.3, 0.7))),
             occluder=occluder if occluded else "none",
-            blur=float(random.uniform(3, 14)) if blurred else 0.0,
-            noise=float(abs(random.normal(0, 0.025))),
+            blur=float(random.uniform(3, 11)) if blurred else 0.0,
+            noise=float(abs(random.normal(0, 0.02))),
             gamma=float(random.uniform(0.75, 1.35)),
             jpeg=int(random.integers(30, 90)) if squeezed else 0,
             seed=int(random.integers(2**31)),
@@ -187,11 +187,11 @@ _MAKERS: dict[str, Callable[[FaceOptions, int, int, Generator], Scene]] = {
 
 def _random_view(random: Generator, yaw_spread: float, tilt_spread: float) -> View:
     return View(
-        yaw=float(np.clip(random.normal(0, yaw_spread), -80, 80)),
+        yaw=float(np.clip(random.normal(0, yaw_spread), -75, 75)),
         pitch=float(np.clip(random.normal(0, tilt_spread), -30, 30)),
         roll=float(np.clip(random.normal(0, tilt_spread), -30, 30)),
-        span=float(random.uniform(2.5, 3.4)),
-        shift=(float(random.normal(0, 0.08)), float(random.normal(0, 0.08))),
+        span=float(random.uniform(2.15, 2.75)),
+        shift=(float(random.normal(0, 0.06)), float(random.normal(0, 0.06))),
         distance=float(random.uniform(7, 18)),
     )
 

@@ -108,8 +108,7 @@ def _in_processes(
         ProcessPoolExecutor(min(workers, len(missing)), mp_context=context, initializer=_leave_interrupts) as pool,
     ):
         futures: list[Future[int]] = [
-            pool.submit(_write_shard, work.make, _items(work, number), work.schema, paths[number])
-            for number in missing
+            pool.submit(_write_shard, work.make, _items(work, number), work.schema, paths[number]) for number in missing
         ]
         try:
             for future in as_completed(futures):
@@ -140,9 +139,7 @@ def _leave_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _write_shard(
-    make: Callable[[Sequence[Item]], Rows], items: Sequence[Item], schema: pa.Schema, path: Path
-) -> int:
+def _write_shard(make: Callable[[Sequence[Item]], Rows], items: Sequence[Item], schema: pa.Schema, path: Path) -> int:
     """Make one shard and write it aside, then rename it; return its number of rows."""
     table = pa.table({name: pa.array(values, schema.field(name).type) for name, values in make(items).items()}, schema)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -155,4 +152,4 @@ def _write_shard(
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-    return table.num_rows
+    return int(table.num_rows)

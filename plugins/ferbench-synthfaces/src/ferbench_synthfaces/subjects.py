@@ -1,13 +1,15 @@
-"""Subjects: who a face belongs to. Shape, skin, hair and eyes are drawn once and kept over all of a subject's images."""
+"""Subjects: who a face belongs to. Shape, skin, hair and eyes are drawn once for all of a subject's images."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from ferbench_synthfaces import assets
 from ferbench_synthfaces.assets import Floats, Target
@@ -16,7 +18,7 @@ from ferbench_synthfaces.head import load_head
 ANCESTRIES = ("african", "asian", "caucasian")
 """The names of the base mesh's ancestry targets; a subject is a mixture of them."""
 
-HAIR_STYLES = ("shaved", "short", "full", "receding")
+HAIR_STYLES = ("shaved", "short", "full", "receding", "long")
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,9 @@ _IRIS = ((0.20, 0.11, 0.06), (0.34, 0.21, 0.10), (0.30, 0.42, 0.55), (0.33, 0.42
 _GREY = (0.62, 0.61, 0.60)
 
 
-def linear(srgb: Floats) -> Floats:
+def linear(srgb: NDArray[np.floating[Any]]) -> Floats:
     """Map display values to light; a square is near enough to sRGB's curve and cheap to invert."""
-    return np.square(srgb, dtype=np.float32)
+    return np.square(srgb.astype(np.float32))
 
 
 def sample_traits(random: Generator) -> Traits:
@@ -115,9 +117,9 @@ def _sample_look(sex: float, age: float, ancestry: Floats, random: Generator) ->
     skin = np.einsum("a,ac->c", ancestry, ends[:, 0] * (1 - tone) + ends[:, 1] * tone)
     light_eyed = random.random() < 0.6 * ancestry[2]
     hair = _HAIR[random.choice(5, p=(0.2, 0.25, 0.25, 0.2, 0.1))] if ancestry[2] > 0.5 else _HAIR[random.choice(2)]
-    grey = float(np.clip((age - 40) / 35 + random.normal(0, 0.25), 0, 1))
+    grey = float(np.clip((age - 45) / 35 + random.normal(0, 0.25), 0, 1))
     male = sex > 0.5
-    styles = (0.15, 0.5, 0.2, 0.15) if male else (0.02, 0.28, 0.7, 0.0)
+    styles = (0.15, 0.5, 0.17, 0.15, 0.03) if male else (0.02, 0.18, 0.25, 0.0, 0.55)
     lips = skin * (0.92, 0.70, 0.70) if male else skin * (0.92, 0.56, 0.58)
     return Look(
         skin=linear(skin),
@@ -141,13 +143,16 @@ def _sample_look(sex: float, age: float, ancestry: Floats, random: Generator) ->
 _OPPOSITES = {"incr": "decr", "up": "down", "out": "in", "forward": "backward", "convex": "concave"}
 _OPPOSITES |= {"uncompress": "compress"}
 
-_LEFT_OUT = re.compile(r"head/head-(trans|angle|age)|neck/(neck-trans|neck-scale-vert|measure-neck-height)|mouth-angles")
+_LEFT_OUT = re.compile(
+    r"head/head-(trans|angle|age)|neck/(neck-trans|neck-scale-vert|measure-neck-height)|mouth-angles"
+)
 """They move the whole head, or make at rest what an expression makes."""
 
 _SIZES = (
     (re.compile(r"nubian"), 0.08),
     (re.compile(r"forehead-|head-back|head-scale|head/head"), 0.18),
     (re.compile(r"eyebrows|eye-eyefold|eye-height|eye-corner|laugh|dimples"), 0.25),
+    (re.compile(r"mouth/mouth-(?!trans-out)"), 0.22),
     (re.compile(r"(mouth|nose)-trans-out|ear-shape|ear-trans|ear-rot"), 0.15),
 )
 """Standard deviations of axes that are stronger, or nearer to an expression, than the rest; the others have 0.35."""

@@ -1,0 +1,1 @@
+"""Toy patterns, and methods that learn them or fail in a chosen way."""
