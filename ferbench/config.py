@@ -129,8 +129,11 @@ class Benchmark(_Table):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"every {kind} name once; {twice[0]!r} stands twice")
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError("every seed once")
+        for kind, values in (("seed", self.seeds), ("metric", self.metrics), ("protocol", self.protocol)):
+            again = next((value for position, value in enumerate(values) if value in values[:position]), None)
+            if again is not None:
+                shown = again.name if isinstance(again, ProtocolChoice) else again
+                raise ValueError(f"every {kind} once; {shown!r} stands twice")
         return self
 
 
@@ -185,13 +188,14 @@ def _explain(document: dict[str, Any], path: Path, error: ValidationError) -> Co
 
 def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
     """Return the keys allowed at a place in the file."""
+    names_follow = False
     for part in loc:
-        if not isinstance(part, str) or part not in model.model_fields:
-            continue
-        inner = next(_models_in(model.model_fields[part].annotation), None)
-        if inner is None:
-            break
-        model = inner
+        if names_follow:  # the user's own name of a benchmark or of weights, be it that of a key
+            names_follow = False
+        elif isinstance(part, str) and part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+            names_follow = getattr(annotation, "__origin__", None) is dict
+            model = next(_models_in(annotation), model)
     return set(model.model_fields)
 
 

@@ -57,8 +57,12 @@ class WeightsError(InputError):
     """A file of weights is missing, altered or does not fit the network."""
 
 
-class RecordError(FerbenchError):
-    """A record is truncated, altered or cannot be written."""
+class StorageError(InputError):
+    """A folder cannot be written: a full disk, missing rights. No cell's fault: the run stops, nothing is recorded."""
+
+
+class RecordError(InputError):
+    """A record is truncated or altered."""
 
 
 class MethodError(FerbenchError):

@@ -20,7 +20,9 @@ class Options(BaseModel):
     `json_schema_extra={"paper": …}`: the message that refuses a value quotes both.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class NoOptions(Options):
@@ -52,8 +54,8 @@ def _explain(kind: type[Options], values: Mapping[str, Any], where: str, error: 
     first = error.errors(include_url=False)[0]
     path = ".".join(str(part) for part in first["loc"])
     name = str(first["loc"][0]) if first["loc"] else ""
-    known = sorted(kind.model_fields)
     if first["type"] == "extra_forbidden":
+        name, known = str(first["loc"][-1]), sorted(_fields_at(kind, first["loc"][:-1]))
         return ConfigError(
             expected=f"one of the options {', '.join(known) or '(none)'}",
             found=f"the unknown option {path!r}",
@@ -70,6 +72,15 @@ def _explain(kind: type[Options], values: Mapping[str, Any], where: str, error: 
         where=where,
         remedy=f"set {path or 'them'} to an allowed value",
     )
+
+
+def _fields_at(kind: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+    """Return the options known at a place, which may be in options within options."""
+    for part in loc:
+        inner = kind.model_fields[part].annotation if isinstance(part, str) and part in kind.model_fields else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            kind = inner
+    return set(kind.model_fields)
 
 
 def _sentence(message: str) -> str:

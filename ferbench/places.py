@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from ferbench.errors import InputError
+from ferbench.errors import StorageError
 
 
 def cache_folder() -> Path:
@@ -21,20 +21,24 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("ferbench")
 
 
+_UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}  # the last: a file, not a folder
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn a failed write into a message: full disk, read-only folder, missing rights.
 
     Raises:
-        InputError: the folder cannot be written.
+        StorageError: the folder cannot be written.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOTDIR}:
+        if error.errno not in _UNWRITABLE | _FULL:
             raise
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        raise InputError(
+        full = error.errno in _FULL
+        raise StorageError(
             expected="room to write" if full else "a folder that can be written",
             found=error.strerror or str(error),
             where=str(error.filename or path),
@@ -57,7 +61,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file aside, flush it to disk and rename it into place.
 
     Raises:
-        InputError: the folder cannot be written.
+        StorageError: the folder cannot be written.
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +84,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     Where `target` has appeared meanwhile (another process finished first), the new one is dropped.
 
     Raises:
-        InputError: the folder cannot be written.
+        StorageError: the folder cannot be written.
     """
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)

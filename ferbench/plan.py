@@ -285,7 +285,7 @@ def select(cells: tuple[Cell, ...], conditions: tuple[str, ...]) -> tuple[Cell, 
     """Keep the cells that meet all `KEY=VALUE` conditions; values of one key are alternatives; an id may be cut short.
 
     Raises:
-        FerbenchError: an unknown key, or no cell left.
+        FerbenchError: an unknown key, a value that no cell has, or no cell left.
     """
     wanted: dict[str, list[str]] = {}
     for condition in conditions:
@@ -299,14 +299,17 @@ def select(cells: tuple[Cell, ...], conditions: tuple[str, ...]) -> tuple[Cell, 
             )
         wanted.setdefault(key, []).append(value)
 
-    def meets(cell: Cell) -> bool:
-        row = cell.coordinates()
-        return all(
-            any(row[key].startswith(v) if key == "id" else str(row[key]) == v for v in values)
-            for key, values in wanted.items()
-        )
+    def has(cell: Cell, key: str, value: str) -> bool:
+        found = str(cell.coordinates()[key])
+        return found.startswith(value) if key == "id" else found == value
 
-    kept = tuple(cell for cell in cells if meets(cell))
+    for key, values in wanted.items():
+        unmet = [value for value in values if not any(has(cell, key, value) for cell in cells)]
+        if cells and unmet:
+            raise _none_selected(cells, {key: unmet})
+    kept = tuple(
+        cell for cell in cells if all(any(has(cell, key, v) for v in values) for key, values in wanted.items())
+    )
     if cells and not kept:
         raise _none_selected(cells, wanted)
     return kept

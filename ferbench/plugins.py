@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -188,7 +189,8 @@ class _Builder:
         self._collect(source, module, manager, where)
 
     def _collect(self, source: Source, module: Any, manager: pluggy.PluginManager, where: str) -> None:  # noqa: ANN401
-        package = getattr(module, "__name__", source.value).split(".")[0]
+        home = module.__name__ if isinstance(module, ModuleType) else type(module).__module__
+        package = home.split(".")[0]
         for kind, entry_type in KINDS.items():
             try:
                 groups = getattr(manager.hook, f"ferbench_{kind}")()
@@ -332,10 +334,12 @@ def import_factory(provided: Provided[Any]) -> Any:  # noqa: ANN401  whatever th
         ) from error
 
 
-def package_folder(package: str) -> Path:
-    """Return the folder of an import package, without importing what is below it."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        module: ModuleType = importlib.import_module(package)
-        return Path(inspect.getfile(module)).parent
-    return Path(spec.origin).parent
+def package_files(package: str) -> tuple[Path, list[Path]]:
+    """Return the folder of an import package and all Python files in it; of a plugin that is one module, that file."""
+    known = sys.modules.get(package)
+    spec = getattr(known, "__spec__", None) or (importlib.util.find_spec(package) if known is None else None)
+    if spec is not None and spec.submodule_search_locations:
+        folder = Path(next(iter(spec.submodule_search_locations)))
+        return folder, list(folder.rglob("*.py"))
+    file = Path(spec.origin if spec is not None and spec.origin else inspect.getfile(known or importlib.import_module(package)))
+    return file.parent, [file]

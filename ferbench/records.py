@@ -201,6 +201,10 @@ class RecordStore:
             return {"error": f"unreadable failure record: {error}", "traceback": ""}
         return content
 
+    def has_failed(self, identity: str) -> bool:
+        """Return whether there is a failure record."""
+        return (self.failures / f"{identity}.json").exists()
+
     def forget_failure(self, identity: str) -> None:
         """Remove a failure record, so that the cell is tried again."""
         (self.failures / f"{identity}.json").unlink(missing_ok=True)
@@ -216,10 +220,11 @@ def _visible(folder: Path) -> list[str]:
 
 
 def _save_state(state: Mapping[str, Tensor], path: Path) -> None:
-    from safetensors.torch import save_file  # torch is loaded already where there is a state to save
+    from safetensors.torch import save  # torch is loaded already where there is a state to save
     from torch import Tensor
 
-    save_file({name: value.contiguous() for name, value in state.items() if isinstance(value, Tensor)}, path)
+    tensors = {name: value.contiguous() for name, value in state.items() if isinstance(value, Tensor)}
+    path.write_bytes(save(tensors))  # save_file would not tell a full disk as such
 
 
 def _names(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from ferbench.canonical import source_digest
-from ferbench.plugins import package_folder
+from ferbench.plugins import package_files
 
 _CORE = Path(__file__).parent
 _PREPARING = ("data/prepare.py", "data/preprocess.py")
@@ -18,8 +18,7 @@ def package_source(package: str) -> str:
     """Return the digest of all Python files of a plugin's package; of the core's, those that train."""
     if package == "ferbench":
         return core_source()
-    folder = package_folder(package)
-    return source_digest(folder, folder.rglob("*.py"))
+    return source_digest(*package_files(package))
 
 
 @cache

@@ -21,8 +21,11 @@ resumes where it was stopped, and writes leaderboards computed from stored predi
 
 Start with `ferbench run` (the quickstart, on faces it renders itself), look ahead with `ferbench plan`.
 
-Exit codes: 0 all done, 1 some cell failed, 2 the input was wrong.
+Exit codes: 0 all done, 1 some cell failed, 2 the input was wrong, 130 interrupted.
 """
+
+INTERRUPTED = 130
+"""What the command-line library makes of Ctrl-C, as shells do."""
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("run")(run_command)
@@ -56,6 +59,7 @@ def main() -> None:
         for name, text in error.as_dict().items():
             sys.stderr.write(f"{name + ':':<10} {text}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the same command goes on where it stopped\n")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stderr.write("interrupted; the same command goes on where it stopped\n")
+        raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from ferbench.data.attributes import SPLITS, Attributes, read_attributes
 from ferbench.data.manifest import content_hashes
 from ferbench.datasource import DataSource, Site
 from ferbench.errors import DataError
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     import datasets
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
-SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 
 
 class ImageFolderOptions(Options):
@@ -111,58 +109,32 @@ class ImageFolder(DataSource[ImageFolderOptions]):
         return found
 
     @cached_property
-    def _attributes(self) -> dict[str, dict[str, Any]]:
+    def _attributes(self) -> Attributes:
         """The CSV's rows by image; empty without a CSV.
 
         Raises:
-            DataError: no column `file`, an image without a row, a row without an image, an unknown split.
+            DataError: the CSV does not fit the images, or gives them another split than their folders.
         """
         if not self._csv.is_file():
+            self._require_default_csv()
             return {}
-        with self._csv.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            rows = {row.pop("file", None): row for row in reader}
-        images = {path.relative_to(self._folder).as_posix() for path, _, _ in self._images}
-        listed = {name for name in rows if name is not None}
-        different = sorted(images ^ listed)
-        if None in rows or different:
-            first = "a row without 'file'" if None in rows else repr(different[0])
-            side = "" if None in rows else (" (in the CSV only)" if different[0] in listed else " (an image only)")
+        splits = {path.relative_to(self._folder).as_posix(): split for path, split, _ in self._images}
+        attributes = read_attributes(self._csv, splits)
+        for name, row in attributes.items():
+            if splits[name] and row.get("split", splits[name]) != splits[name]:
+                raise DataError(
+                    expected="one split for each image",
+                    found=f"{row['split']} for {name}, which lies in the folder of {splits[name]}",
+                    where=str(self._csv),
+                    remedy="leave the column 'split' out, or move the image",
+                )
+        return attributes
+
+    def _require_default_csv(self) -> None:
+        if self.options.csv != ImageFolderOptions().csv:
             raise DataError(
-                expected="a column 'file' with exactly one row for every image",
-                found=f"{len(different)} without partner, such as {first}{side}",
+                expected="the CSV that the option 'csv' names",
+                found="no such file",
                 where=str(self._csv),
-                remedy="complete the CSV, or rename it to leave it out",
+                remedy="correct the option; it is a path below the data set's folder",
             )
-        return {name: self._typed(name, row) for name, row in rows.items() if name is not None}
-
-    def _typed(self, file: str, row: dict[str, str]) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for name, value in row.items():
-            if name in {"subject", "split"}:
-                result[name] = SPLITS.get(value, value) if name == "split" else value
-            else:
-                result[name] = _number(value)
-        if "split" in result and result["split"] not in SPLITS:
-            raise DataError(
-                expected="split: train, validation or test",
-                found=repr(row["split"]),
-                where=f"{self._csv}, {file}",
-                remedy="correct the CSV",
-            )
-        if "pose" in result and not isinstance(result["pose"], float):
-            raise DataError(
-                expected="pose: yaw in degrees",
-                found=repr(row["pose"]),
-                where=f"{self._csv}, {file}",
-                remedy="correct it",
-            )
-        return result
-
-
-def _number(value: str) -> float | str:
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return number if math.isfinite(number) else value

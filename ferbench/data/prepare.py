@@ -89,6 +89,13 @@ def _check_columns(data: datasets.Dataset, name: str) -> None:
             where=f"the data set {name}",
             remedy="check the folder given with --data-root, or the plugin that loads it",
         )
+    if not hasattr(data.features["label"], "names"):
+        raise DataError(
+            expected="class names for the column 'label' (datasets.ClassLabel)",
+            found=str(data.features["label"]),
+            where=f"the data set {name}",
+            remedy="correct the plugin that loads it",
+        )
     ids = data["id"]
     if len(set(ids)) != len(data):
         raise DataError(

@@ -93,7 +93,8 @@ class Resize:
         picture = to_grey(image) if self.options.grey else image
         return Prepared(
             scaled(picture, size),
-            None if landmarks is None else landmarks * factor,
+            # Pixel centres lie at whole numbers, the edges of a box between pixels.
+            None if landmarks is None else (landmarks + np.float32(0.5)) * factor - np.float32(0.5),
             None if box is None else box * np.tile(factor, 2),
         )
 

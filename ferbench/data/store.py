@@ -82,7 +82,7 @@ class Store:
         if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
             return self.strings(name)
         if pa.types.is_nested(values.type):
-            return np.asarray(values.to_pylist(), dtype=np.float32)
+            return _stacked(values.to_pylist())
         return np.asarray(values.to_numpy())
 
     def _as_classes(self, name: str, edges: Sequence[float] | None) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
@@ -129,3 +129,10 @@ class Store:
             subjects=self.strings("subject") if "subject" in names else None,
             split=self.strings("split") if "split" in names else None,
         )
+
+
+def _stacked(values: list[Any]) -> npt.NDArray[np.float32]:
+    """Return lists of one shape as an array; what is missing (a face without landmarks) becomes NaN."""
+    shape = next((np.shape(value) for value in values if value is not None), ())
+    filled = [np.full(shape, np.nan) if value is None else value for value in values]
+    return np.asarray(filled, dtype=np.float32)

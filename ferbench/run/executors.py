@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -12,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
+from ferbench.errors import StorageError
 from ferbench.run.jobs import Job
 
 
@@ -20,12 +22,14 @@ class Event:
     """What an executor reports.
 
     Attributes:
-        kind: `progress`, `finished`, `busy`, `failed`, `stopped`, or `died` (the worker is gone).
+        kind: `progress`, `finished`, `busy`, `failed`, `stopped`, `died` (the worker is gone), `given-up` (another run
+            has failed at it meanwhile) or `blocked` (nothing can be written: no cell's fault).
         job: the id of the job.
         share: of the job that is done, 0 … 1.
         images: images seen since the last report.
         error: one line, for `failed` and `died`.
         traceback: for `failed`.
+        problem: for `blocked`.
     """
 
     kind: str
@@ -34,6 +38,7 @@ class Event:
     images: int = 0
     error: str = ""
     traceback: str = ""
+    problem: StorageError | None = None
 
 
 class Executor(Protocol):
@@ -83,7 +88,12 @@ class LocalProcesses:
             os.environ[name] = str(self._threads)
         arguments = (there, self._stop, self._results, self._seconds, number)
         process = self._context.Process(target=worker_main, args=arguments, name=f"ferbench-worker-{number}")
-        process.start()
+        # Until a worker has set itself up, Ctrl-C must not reach it and end in a traceback. The mask is inherited.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         there.close()
         return _Worker(process, here)
 
@@ -111,7 +121,7 @@ class LocalProcesses:
                     if event.kind != "progress":
                         worker.job = None
                     found.append(event)
-            except (EOFError, ConnectionResetError):
+            except (EOFError, OSError):  # the latter: it died in the middle of a message
                 found += self._bury(number, worker)
         return found
 

@@ -11,6 +11,10 @@ from ferbench.spec import RecipeWeightsSpec, TrainingSpec
 from ferbench.trained import weights_ready
 
 
+class Stopped(Exception):  # noqa: N818  not an error: the user wants it so
+    """The run was interrupted; the cell resumes from its checkpoint."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One unit of work.
@@ -38,6 +42,11 @@ class Job:
     def needs(self) -> frozenset[str]:
         """Ids of the weights jobs that must have finished."""
         return frozenset(recipe.training.id for recipe in self.spec.recipes)
+
+
+def failure(job: Job, error: str, traceback: str) -> dict[str, object]:
+    """Return the content of a failure record."""
+    return {"id": job.id, "title": job.title, "error": error, "traceback": traceback, "spec": job.spec.as_json}
 
 
 def jobs_for(cells: Iterable[Cell], weight_files: Mapping[str, Path], *, keep: bool) -> list[Job]:

@@ -70,7 +70,8 @@ class Leases:
         with self._guard():
             if _alive(path):
                 return False
-            path.write_text(owner.text())
+            with explained(path):
+                path.write_text(owner.text())
             return True
 
 

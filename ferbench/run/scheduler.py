@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ferbench.records import RecordStore
 from ferbench.run.executors import Event, Executor
-from ferbench.run.jobs import Job
+from ferbench.run.jobs import Job, failure
 from ferbench.trained import weights_ready
 
 ATTEMPTS = 2
@@ -104,6 +104,12 @@ class Scheduler:
             self._finish(job, "finished")
         elif event.kind == "busy":
             self._wait_for_the_other(job)
+        elif event.kind == "given-up":
+            self.tally.failed.append(job.id)
+            self.display.ended(job, "failed", str(self.store.read_failure(job.id).get("error", "")))
+        elif event.kind == "blocked":
+            assert event.problem is not None  # the worker sends both
+            raise event.problem
         elif event.kind == "died" and self._attempts.get(job.id, 1) < ATTEMPTS:
             self._attempts[job.id] = self._attempts.get(job.id, 1) + 1
             self._waiting[job.id] = job
@@ -125,7 +131,6 @@ class Scheduler:
 
     def _fail(self, job: Job, event: Event) -> None:
         self.tally.failed.append(job.id)
-        if job.recipe is None:
-            content = {"id": job.id, "title": job.title, "error": event.error, "traceback": event.traceback}
-            self.store.write_failure(job.id, {**content, "spec": job.spec.as_json})
+        if job.recipe is None and not self.store.has_failed(job.id):  # what raised is written down by its worker
+            self.store.write_failure(job.id, failure(job, event.error, event.traceback))
         self.display.ended(job, "failed", event.error)

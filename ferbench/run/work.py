@@ -5,28 +5,29 @@ from __future__ import annotations
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from ferbench.canonical import file_digest
-from ferbench.errors import WeightsError
+from ferbench.errors import StorageError, WeightsError
 from ferbench.places import explained, new_folder
 from ferbench.plugins import Registry
 from ferbench.records import RecordStore
 from ferbench.run.cell import Outcome, Services, run_training
-from ferbench.run.jobs import Job
+from ferbench.run.jobs import Job, Stopped, failure
 from ferbench.run.leases import Leases
 from ferbench.run.publish import publish_record
 from ferbench.spec import FileWeightsSpec, RecipeWeightsSpec, WeightsSpec
 from ferbench.trained import INFO, PARAMETERS, weights_folder, weights_ready, weights_root
 from ferbench.weights import LoadedWeights, read_weights, without_heads
 
-BUSY, FINISHED = "busy", "finished"
+BUSY, FINISHED, GIVEN_UP = "busy", "finished", "given-up"
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Workplace:
         """Do a job unless it is done or somebody else is at it.
 
         Returns:
-            `finished` (now or before) or `busy`.
+            `finished` (now or before), `busy`, or `given-up` (another run has failed at it since this one began).
         """
         store = RecordStore(self.results)
         leases = Leases(weights_root() / "leases" if job.recipe else store.work / "leases")
@@ -59,8 +60,19 @@ class Workplace:
                 return BUSY
             if weights_ready(job.id) if job.recipe else (store.records / job.id).exists():
                 return FINISHED
+            if job.recipe is None and store.has_failed(job.id):
+                return GIVEN_UP
             checkpoint = (weights_root() if job.recipe else store.work) / f"{job.id}.checkpoint"
-            self._run(job, store, checkpoint)
+            try:
+                self._run(job, store, checkpoint)
+            except (Stopped, StorageError):
+                raise
+            except Exception as error:
+                # Before the lease ends: another run that waits for it must find the failure, not try again.
+                if job.recipe is None:
+                    text = "".join(traceback.format_exception(error))
+                    store.write_failure(job.id, failure(job, f"{type(error).__name__}: {error}", text))
+                raise
             checkpoint.unlink(missing_ok=True)
         return FINISHED
 
@@ -108,7 +120,10 @@ class _Saver:
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                torch.save(state(), aside)
+                with aside.open("wb") as stream:  # a stream of our own tells a full disk as such
+                    torch.save(state(), stream)
+                    stream.flush()
+                    os.fsync(stream.fileno())
                 os.replace(aside, self.path)
             finally:
                 aside.unlink(missing_ok=True)
@@ -145,7 +160,7 @@ def _publish_weights(job: Job, outcome: Outcome) -> None:
     assert outcome.normalisation is not None  # run_training sets it
     with new_folder(weights_folder(job.id)) as folder:
         tensors = {name: value.contiguous() for name, value in outcome.state.items() if isinstance(value, torch.Tensor)}
-        save_file(tensors, folder / PARAMETERS)
+        (folder / PARAMETERS).write_bytes(save(tensors))  # save_file would not tell a full disk as such
         info: Mapping[str, Any] = {
             "sha256": file_digest(folder / PARAMETERS),
             "mean": outcome.normalisation[0],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -13,14 +14,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as StopEvent
 from pathlib import Path
 
+from ferbench.errors import StorageError
 from ferbench.run.executors import Event
-from ferbench.run.jobs import Job
+from ferbench.run.jobs import Job, Stopped
 
 REPORT_SECONDS = 0.2
-
-
-class Stopped(Exception):  # noqa: N818  not an error: the user wants it so
-    """The run was interrupted; the cell resumes from its checkpoint."""
 
 
 def worker_main(connection: Connection, stop: StopEvent, results: Path, seconds: float, number: int) -> None:
@@ -89,6 +87,8 @@ def _attempt(place: object, job: Job, reporter: _Reporter) -> Event:
         return Event(place.do(job), job.id)
     except Stopped:
         return Event("stopped", job.id)
+    except StorageError as error:
+        return Event("blocked", job.id, problem=error)
     except Exception as error:  # noqa: BLE001  a method may raise anything; it fails its own cell, with a record
         text = "".join(traceback.format_exception(error))
         return Event("failed", job.id, error=f"{type(error).__name__}: {error}", traceback=text)
@@ -104,5 +104,5 @@ def _die_with_parent() -> None:
 def _first_to_die_of_memory() -> None:
     """Let the kernel choose the worker, not the scheduler, when memory runs out."""
     score = Path("/proc/self/oom_score_adj")
-    if score.exists():
+    with contextlib.suppress(OSError):  # not Linux, or a container that does not let us
         score.write_text("1000")

@@ -82,7 +82,7 @@ class ClassBalanced:
     def batches(
         self, labels: Indices, columns: Mapping[str, npt.NDArray[np.generic]], rng: np.random.Generator
     ) -> Sequence[Indices]:
-        """Return batches in which classes take turns: any K consecutive samples hold each class once."""
+        """Return batches in which the K classes take turns: every K samples from the first on hold each class once."""
         classes, counts = np.unique(labels, return_counts=True)
         wanted = self.per_class or int(counts.min())
         columns_of_turns = [_repeated(np.flatnonzero(labels == label), wanted, rng) for label in classes]
@@ -122,8 +122,15 @@ class Groups:
         """Return batches of (B, G) positions.
 
         Raises:
-            ConfigError: no value has as many samples as a group.
+            ConfigError: there is no such column, or no value has as many samples as a group.
         """
+        if self.by != "label" and self.by not in columns:
+            raise ConfigError(
+                expected=f"a training column among {', '.join(['label', *sorted(columns)])}",
+                found=repr(self.by),
+                where="the batch recipe Groups",
+                remedy="let the method's entry require that column",
+            )
         values = labels if self.by == "label" else np.unique(columns[self.by], return_inverse=True)[1]
         found = []
         for value in np.unique(values):

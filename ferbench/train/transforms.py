@@ -85,7 +85,7 @@ class Normalise:
 class FlipShift:
     """Random horizontal flip and shift, edges repeated: the cheap augmentation, one pass over the pixels.
 
-    The columns `pose`, `roll` and `landmarks` follow the image.
+    The columns `pose`, `roll`, `landmarks` and `box` follow the image.
 
     Attributes:
         normalise: what comes after.
@@ -123,6 +123,10 @@ def _moved_columns(
         points = np.asarray(columns["landmarks"], dtype=np.float32) + offsets[:, None, ::-1]
         mirrored = points[:, [1, 0, 2, 4, 3]] * np.asarray([-1, 1]) + np.asarray([width - 1, 0])
         changed["landmarks"] = np.where(flipped[:, None, None], mirrored, points).astype(np.float32)
+    if "box" in columns:
+        box = columns["box"] + np.tile(offsets[:, ::-1], 2).astype(np.float32)
+        mirrored = np.float32([width, 0, width, 0]) + box[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1])
+        changed["box"] = np.where(flipped[:, None], mirrored, box).astype(np.float32)
     return {**columns, **changed}
 
 

@@ -66,9 +66,10 @@ def load_anatomy() -> Anatomy:
     head = load_head()
     x, y, z = head.vertices.T
     eyes = _vertices_of(head, "eye")
+    skin = _vertices_of(head, "head")
     right, left = eyes[x[eyes] < 0], eyes[x[eyes] > 0]
     # The lips' inner edge is where the skin's panel meets the mouth's inside; its ends are the mouth's corners.
-    edge = np.intersect1d(_vertices_of(head, "head"), _vertices_of(head, "mouth"))
+    edge = np.intersect1d(skin, _vertices_of(head, "mouth"))
     edge = edge[z[edge] > 1.2]
     middle = edge[np.abs(x[edge]) < 0.12]
     upper = y[middle] > (y[middle].min() + y[middle].max()) / 2
@@ -77,7 +78,7 @@ def load_anatomy() -> Anatomy:
     lower_teeth, upper_teeth = np.array_split(teeth, 2)
     return Anatomy(
         eyes=np.stack([right, left]),
-        nose_tip=int(np.argmax(z)),
+        nose_tip=int(skin[np.argmax(z[skin])]),
         mouth_corners=np.array([edge[np.argmin(x[edge])], edge[np.argmax(x[edge])]]),
         face=_face_vertices(head),
         upper_lip=middle[upper],

@@ -33,8 +33,8 @@ def paint(look: Look) -> Floats:
     atlas[PANELS["head"].slices()] = skin
     atlas[PANELS["eye"].slices()] = _eye(look)
     atlas[PANELS["teeth"].slices()] = _teeth()
-    atlas[PANELS["tongue"].slices()] = (0.36, 0.10, 0.10)
-    atlas[PANELS["mouth"].slices()] = (0.09, 0.018, 0.018)
+    atlas[PANELS["tongue"].slices()] = (0.24, 0.06, 0.06)
+    atlas[PANELS["mouth"].slices()] = (0.06, 0.012, 0.012)
     atlas[PANELS["torso"].slices()] = _torso(look)
     atlas[PANELS["hair"].slices()] = _locks(look, random)
     return atlas

@@ -10,8 +10,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +62,7 @@ def generate(work: Work[Item], site: Site, description: str) -> list[Path]:
         The Arrow stream files, in the order of the items.
 
     Raises:
-        DataError: the cache cannot be written.
+        DataError: the cache cannot be written, or a worker died.
     """
     starts = range(0, len(work.items), work.per_shard)
     paths = [site.cache / f"shard-{number:05d}-of-{len(starts):05d}.arrow" for number in range(len(starts))]
@@ -105,7 +107,7 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")
     with (
         _single_threaded(),
-        ProcessPoolExecutor(min(workers, len(missing)), mp_context=context, initializer=_leave_interrupts) as pool,
+        ProcessPoolExecutor(min(workers, len(missing)), mp_context=context, initializer=_settle_worker) as pool,
     ):
         futures: list[Future[int]] = [
             pool.submit(_write_shard, work.make, _items(work, number), work.schema, paths[number]) for number in missing
@@ -113,6 +115,13 @@ def _in_processes(
         try:
             for future in as_completed(futures):
                 advance(future.result())
+        except BrokenProcessPool:
+            raise DataError(
+                expected="worker processes that live until their shards are written",
+                found="one that ended by itself, most often for lack of memory",
+                where=str(paths[0].parent),
+                remedy="run again with fewer workers: what is written is kept",
+            ) from None
         except BaseException:
             # The shards in flight end on their own; what has not begun never does.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -134,9 +143,17 @@ def _single_threaded() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _leave_interrupts() -> None:
-    """Ignore Ctrl-C in a worker: the parent hears it too, and stops the pool."""
+def _settle_worker() -> None:
+    """Tie a worker to its parent: Ctrl-C is the parent's to handle, and a killed parent leaves no worker behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _write_shard(make: Callable[[Sequence[Item]], Rows], items: Sequence[Item], schema: pa.Schema, path: Path) -> int:

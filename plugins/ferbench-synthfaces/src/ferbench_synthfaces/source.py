@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +40,9 @@ COLUMNS = (
     "occluder",
 )
 
+_DRAWING_LIBRARIES = ("numpy", "opencv-python-headless")
+"""Another release of these may draw another pixel, or another random number."""
+
 _NOT_RENDERING = ("__init__.py", "plugin.py", "cards.py", "contact_sheet.py")
 """Source files whose change leaves every image as it was."""
 
@@ -59,13 +63,14 @@ class SynthFaces(DataSource[FaceOptions]):
     domain: ClassVar[str]
 
     def identity(self) -> Mapping[str, Any]:
-        """Return what decides the images: domain, options, and hashes of the renderer and of its assets."""
+        """Return what decides the images: domain, options, hashes of renderer and assets, and library versions."""
         return {
             "generator": "ferbench-synthfaces",
             "domain": self.domain,
             "options": self.options.model_dump(mode="json"),
             "source": source_hash(),
             "assets": assets.fingerprint(),
+            "libraries": {name: importlib.metadata.version(name) for name in _DRAWING_LIBRARIES},
         }
 
     def columns(self) -> frozenset[str]:

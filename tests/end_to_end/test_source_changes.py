@@ -1,0 +1,50 @@
+"""An edited loss is never answered with an old number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from workbench import Workbench
+
+GRID = """
+[benchmark.edited]
+preprocessor = { name = "resize", options = { size = 16 } }
+dataset = [{ name = "toy" }]
+protocol = [{ name = "official" }]
+entry = [{ name = "Learner", method = "toy-learner" }]
+"""
+
+
+def test_editing_a_method_makes_new_cells_and_keeps_old_records(copied: Callable[[], Workbench]) -> None:
+    bench = copied()
+    bench.write(GRID)
+    bench.run("edited")
+    (old,) = bench.plan("edited")
+    stamps = bench.stamps()
+    source = bench.plugin / "ferbench_toy" / "learners.py"
+    original = source.read_text()
+    source.write_text(original.replace("LOSS_SCALE = 1.0", "LOSS_SCALE = 3.0"))
+    (edited,) = bench.plan("edited")
+    assert (edited["state"], edited["reason"]) == ("pending", "source changed")
+    assert edited["id"] != old["id"]
+    rows = bench.call("report", "edited", "--format", "json").json
+    assert rows == []  # no number rather than yesterday's
+    as_run = bench.call("report", "edited", "--format", "json", "--as-run").json
+    assert len(as_run) == 1
+    bench.run("edited")
+    assert set(bench.records()) == {old["id"], edited["id"]}
+    assert bench.digests()[old["id"]] != bench.digests()[edited["id"]]
+    source.write_text(original)
+    (again,) = bench.plan("edited")
+    assert (again["id"], again["state"], again["reason"]) == (old["id"], "done", "")
+    assert {file: stamp for file, stamp in bench.stamps().items() if file in stamps} == stamps
+
+
+def test_editing_a_data_set_makes_new_cells_editing_a_metric_does_not(copied: Callable[[], Workbench]) -> None:
+    bench = copied()
+    bench.write(GRID)
+    (old,) = bench.plan("edited")
+    source = bench.plugin / "ferbench_toy" / "patterns.py"
+    source.write_text(source.read_text().replace("0.4, 1, 3", "0.5, 1, 3"))
+    (drawn_otherwise,) = bench.plan("edited")
+    assert drawn_otherwise["id"] != old["id"]
