@@ -30,7 +30,9 @@ def make_store(images: int, size: int) -> PreparedSpec:
     subjects = [f"s{number // 35:04d}" for number in range(images)]
     split = ["test" if number // 35 % 5 == 0 else "train" for number in range(images)]
     ids = [f"image-{number}" for number in range(images)]
-    pq.write_table(pa.table({"id": ids, "label": labels, "subject": subjects, "split": split}), folder / "table.parquet")
+    pq.write_table(
+        pa.table({"id": ids, "label": labels, "subject": subjects, "split": split}), folder / "table.parquet"
+    )
     info = {"dataset": "random", "classes": CLASSES, "images": images, "columns": ["subject", "split"], "hidden": []}
     (folder / "store.json").write_text(json.dumps(info))
     return spec

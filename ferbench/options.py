@@ -20,9 +20,7 @@ class Options(BaseModel):
     `json_schema_extra={"paper": …}`: the message that refuses a value quotes both.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
 
 class NoOptions(Options):

@@ -341,5 +341,7 @@ def package_files(package: str) -> tuple[Path, list[Path]]:
     if spec is not None and spec.submodule_search_locations:
         folder = Path(next(iter(spec.submodule_search_locations)))
         return folder, list(folder.rglob("*.py"))
-    file = Path(spec.origin if spec is not None and spec.origin else inspect.getfile(known or importlib.import_module(package)))
+    file = Path(
+        spec.origin if spec is not None and spec.origin else inspect.getfile(known or importlib.import_module(package))
+    )
     return file.parent, [file]

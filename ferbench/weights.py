@@ -117,7 +117,7 @@ def read_weights(path: Path, where: str, *, allow_pickle: bool = False) -> dict[
     """
     try:
         content = _read(path, allow_pickle)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # noqa: BLE001  safetensors, zip and pickle files fail in a dozen ways; each is told
         hint = "" if allow_pickle else ", or set allow_pickle = true for a pickle that you trust"
         raise WeightsError(
             expected="a file of parameters (.pth .pt .ckpt .tar .safetensors)",
@@ -125,7 +125,7 @@ def read_weights(path: Path, where: str, *, allow_pickle: bool = False) -> dict[
             where=where,
             remedy=f"convert it to safetensors{hint}",
         ) from error
-    state = _unwrap(content)
+    state = _unwrap(content, where)
     if not state:
         raise WeightsError(
             expected="named parameters", found=type(content).__name__, where=where, remedy="save a state_dict"
@@ -146,7 +146,7 @@ def _read(path: Path, allow_pickle: bool) -> Any:  # noqa: ANN401  whatever the 
     return torch.load(path, map_location="cpu", weights_only=not allow_pickle)
 
 
-def _unwrap(content: Any) -> dict[str, Tensor]:  # noqa: ANN401
+def _unwrap(content: Any, where: str) -> dict[str, Tensor]:  # noqa: ANN401
     while isinstance(content, Mapping):
         inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
         if inner is None:
@@ -154,11 +154,21 @@ def _unwrap(content: Any) -> dict[str, Tensor]:  # noqa: ANN401
         content = inner
     if not isinstance(content, Mapping):
         return {}
-    state = {}
+    state: dict[str, Tensor] = {}
+    names: dict[str, str] = {}
     for key, value in content.items():
         tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-        if isinstance(tensor, Tensor):
-            state[_stripped(str(key))] = tensor
+        if not isinstance(tensor, Tensor):
+            continue
+        name = _stripped(str(key))
+        if name in state:
+            raise WeightsError(
+                expected=f"parameters that still have different names without the prefixes {', '.join(PREFIXES)}",
+                found=f"{names[name]!r} and {str(key)!r}",
+                where=where,
+                remedy="save the state_dict of the one network that is meant",
+            )
+        state[name], names[name] = tensor, str(key)
     return state
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 import ferbench.builtin
 from ferbench.plugins import Registry, discover
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the networks are tiny: threads would only wait for each other
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it asks the network for updates at import
 
 # Shared machines are slow now and then: a deadline would measure them, not the code.

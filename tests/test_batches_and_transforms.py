@@ -94,7 +94,9 @@ def test_recipes_are_pure_functions_of_their_generator(recipe: Recipe) -> None:
     assert (labels == np.arange(90) % 3).all()
 
 
-@pytest.mark.parametrize("make", [lambda: Shuffled(0), lambda: ClassBalanced(-1), lambda: Groups(0), lambda: Groups(2, 0)])
+@pytest.mark.parametrize(
+    "make", [lambda: Shuffled(0), lambda: ClassBalanced(-1), lambda: Groups(0), lambda: Groups(2, 0)]
+)
 def test_impossible_sizes_are_refused(make: Any) -> None:  # noqa: ANN401
     with pytest.raises(ConfigError, match="of at least 1; found"):
         make()

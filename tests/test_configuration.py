@@ -25,7 +25,10 @@ SOUND: dict[str, Any] = {
             "metrics": ["accuracy"],
             "compute": {"threads": 2},
             "dataset": [{"name": "toy"}, {"name": "big", "source": "toy", "options": {"size": 64}}],
-            "protocol": [{"name": "official", "datasets": ["toy"]}, {"name": "cross-dataset", "pairs": [["toy", "big"]]}],
+            "protocol": [
+                {"name": "official", "datasets": ["toy"]},
+                {"name": "cross-dataset", "pairs": [["toy", "big"]]},
+            ],
             "entry": [{"name": "Net", "method": "toy-net", "options": {"epochs": 3}, "weights": {"backbone": "faces"}}],
         }
     },
@@ -129,7 +132,10 @@ def test_a_benchmark_may_be_called_like_a_key(written: Any, name: str) -> None: 
     ],
 )
 def test_a_wrong_type_or_value_is_refused_and_quoted(
-    written: Any, path: tuple[str | int, ...], value: object, found: str  # noqa: ANN401
+    written: Any,
+    path: tuple[str | int, ...],
+    value: object,
+    found: str,  # noqa: ANN401
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         read_benchmarks(written(changed(path, value)))
@@ -214,7 +220,10 @@ def test_sound_options_are_taken_and_defaults_filled_in() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"epoch": 3}, r"one of the options clip, epochs, .*; found the unknown option 'epoch'; in here; did you mean 'epochs'\?"),
+        (
+            {"epoch": 3},
+            r"one of the options clip, epochs, .*; found the unknown option 'epoch'; in here; did you mean 'epochs'\?",
+        ),
         ({"inner": {"wieght": 3}}, r"found the unknown option 'inner.wieght'; in here; did you mean 'weight'\?"),
         ({"epochs": 300}, r"epochs: .*less than or equal to 200 \(the paper uses 80\); found 300; in here"),
         ({"epochs": 0}, r"epochs: .*greater than or equal to 1 \(the paper uses 80\); found 0"),

@@ -121,7 +121,9 @@ def test_names_and_labels_do_not_change_the_id() -> None:
     assert replace(SPEC, weights={"backbone": replace(FILE, name="the same file")}).id == SPEC.id
     recipe = replace(SPEC, weights={"backbone": RECIPE})
     assert replace(SPEC, weights={"backbone": replace(RECIPE, name="other")}).id == recipe.id
-    assert replace(SPEC, options=dict(reversed({"a": 1, "b": 2}.items()))).id == replace(SPEC, options={"a": 1, "b": 2}).id
+    assert (
+        replace(SPEC, options=dict(reversed({"a": 1, "b": 2}.items()))).id == replace(SPEC, options={"a": 1, "b": 2}).id
+    )
 
 
 def test_the_design_is_the_id_without_source_code() -> None:
@@ -132,7 +134,9 @@ def test_the_design_is_the_id_without_source_code() -> None:
     ]
     assert {spec.design_id for spec in edited} == {SPEC.design_id}
     training = replace(RECIPE.training, sources={"core": "new"})
-    first, second = (replace(SPEC, weights={"backbone": replace(RECIPE, training=t)}) for t in (RECIPE.training, training))
+    first, second = (
+        replace(SPEC, weights={"backbone": replace(RECIPE, training=t)}) for t in (RECIPE.training, training)
+    )
     assert first.design_id == second.design_id
     assert first.id != second.id
     for name, value in CHANGES.items():
@@ -171,7 +175,9 @@ class Bench:
 
     def benchmark(self, protocols: str = OFFICIAL, entries: str = NET, name: str = "small") -> Benchmark:
         path = self.folder / "b.toml"
-        path.write_text(FILE_TEXT.format(protocols=protocols, entries=entries).replace("benchmark.small", f"benchmark.{name}"))
+        path.write_text(
+            FILE_TEXT.format(protocols=protocols, entries=entries).replace("benchmark.small", f"benchmark.{name}")
+        )
         return read_benchmarks(path).benchmark[name]
 
     def plan(self, protocols: str = OFFICIAL, entries: str = NET, name: str = "small", **resolver: Any) -> Plan:  # noqa: ANN401
@@ -195,7 +201,11 @@ def test_a_grid_has_one_cell_for_each_combination(bench: Bench) -> None:
     assert len(cells) == (2 * 3 + 1) * 2 * 2
     assert {cell.state for cell in cells} == {"pending"}
     assert len({cell.id for cell in cells}) == len(cells)
-    assert {(cell.protocol, cell.dataset) for cell in cells} == {("3-fold", "toy"), ("3-fold", "plain"), ("official", "toy")}
+    assert {(cell.protocol, cell.dataset) for cell in cells} == {
+        ("3-fold", "toy"),
+        ("3-fold", "plain"),
+        ("official", "toy"),
+    }
 
 
 def test_pairs_cross_all_data_sets_but_themselves(bench: Bench) -> None:
@@ -221,7 +231,9 @@ def test_an_option_given_at_its_default_is_the_same_cell(bench: Bench) -> None:
 
 def test_options_by_data_set_reach_only_that_data_set(bench: Bench) -> None:
     protocols = '[{ name = "k-fold", options = { k = 2 }, datasets = ["toy", "plain"] }]'
-    entries = '[{ name = "A", method = "toy-net", options = { epochs = 3 }, dataset_options = { plain = { epochs = 7 } } }]'
+    entries = (
+        '[{ name = "A", method = "toy-net", options = { epochs = 3 }, dataset_options = { plain = { epochs = 7 } } }]'
+    )
     epochs = {cell.dataset: cell.spec.options["epochs"] for cell in bench.plan(protocols, entries).cells if cell.spec}
     assert epochs == {"toy": 3, "plain": 7}
 
@@ -257,13 +269,13 @@ def test_a_missing_data_folder_stops_only_its_own_cells(bench: Bench, tmp_path: 
 
 PACKAGE = {
     "__init__.py": "",
-    "plugin.py": '''
+    "plugin.py": """
 from ferbench import MethodEntry, hookimpl
 
 @hookimpl
 def ferbench_methods():
     return [MethodEntry(name="edited", factory="{name}.net:Net")]
-''',
+""",
     "net.py": "from toyfaces.methods import Net\n",
 }
 

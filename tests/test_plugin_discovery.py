@@ -57,18 +57,22 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
             del sys.modules[name]
 
 
-FOCAL = '''
+FOCAL = """
 from ferbench import MethodEntry, hookimpl
 
 @hookimpl
 def ferbench_methods():
     return [MethodEntry(name="focal", factory="fer_focal.net:Focal", summary="Focal loss")]
-'''
+"""
 
 
 def test_an_installed_distribution_is_found_by_its_entry_point(install: Install) -> None:
     net = "raise RuntimeError('listing must not import the factory')\nclass Focal: ..."
-    install("fer-focal", {"fer_focal/__init__.py": "", "fer_focal/plugin.py": FOCAL, "fer_focal/net.py": net}, "a = fer_focal.plugin")
+    install(
+        "fer-focal",
+        {"fer_focal/__init__.py": "", "fer_focal/plugin.py": FOCAL, "fer_focal/net.py": net},
+        "a = fer_focal.plugin",
+    )
     registry = discover()
     found = registry.method("focal", "here")
     assert (found.distribution, found.version, found.package) == ("fer-focal", "0.1", "fer_focal")
@@ -77,7 +81,11 @@ def test_an_installed_distribution_is_found_by_its_entry_point(install: Install)
 
 
 def test_a_fresh_process_finds_it_too(install: Install) -> None:
-    site = install("fer-focal", {"fer_focal/__init__.py": "", "fer_focal/plugin.py": FOCAL, "fer_focal/net.py": "class Focal: ..."}, "a = fer_focal.plugin")
+    site = install(
+        "fer-focal",
+        {"fer_focal/__init__.py": "", "fer_focal/plugin.py": FOCAL, "fer_focal/net.py": "class Focal: ..."},
+        "a = fer_focal.plugin",
+    )
     done = subprocess.run(
         [sys.executable, "-c", "from ferbench.cli.main import main; main()", "plugins"],
         env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True, check=True,
@@ -89,15 +97,28 @@ def test_a_fresh_process_finds_it_too(install: Install) -> None:
 
 def test_two_distributions_with_one_name_are_both_told(install: Install) -> None:
     other = FOCAL.replace("fer_focal.net:Focal", "fer_other.net:Focal")
-    install("fer-focal", {"fer_focal/__init__.py": "", "fer_focal/plugin.py": FOCAL, "fer_focal/net.py": "class Focal: ..."}, "a = fer_focal.plugin")
-    install("fer-other", {"fer_other/__init__.py": "", "fer_other/plugin.py": other, "fer_other/net.py": "class Focal: ..."}, "a = fer_other.plugin", "0.7")
+    install(
+        "fer-focal",
+        {"fer_focal/__init__.py": "", "fer_focal/plugin.py": FOCAL, "fer_focal/net.py": "class Focal: ..."},
+        "a = fer_focal.plugin",
+    )
+    install(
+        "fer-other",
+        {"fer_other/__init__.py": "", "fer_other/plugin.py": other, "fer_other/net.py": "class Focal: ..."},
+        "a = fer_other.plugin",
+        "0.7",
+    )
     registry = discover()
-    with pytest.raises(PluginError, match=r"one owner of the methods name 'focal'; found two: fer-focal 0\.1 and fer-other 0\.7"):
+    with pytest.raises(
+        PluginError, match=r"one owner of the methods name 'focal'; found two: fer-focal 0\.1 and fer-other 0\.7"
+    ):
         registry.require_sound()
 
 
 def test_a_name_claimed_twice_by_one_plugin_is_refused() -> None:
-    registry = discover([("twice", plugin("twice", ferbench_methods=lambda: [method("m"), method("m")]))], installed=False)
+    registry = discover(
+        [("twice", plugin("twice", ferbench_methods=lambda: [method("m"), method("m")]))], installed=False
+    )
     with pytest.raises(PluginError, match="one owner of the methods name 'm'"):
         registry.require_sound()
 
@@ -113,7 +134,9 @@ def test_one_name_of_two_kinds_is_no_conflict() -> None:
 
 def test_a_misspelt_hook_is_refused_with_a_suggestion() -> None:
     registry = discover([("mis", plugin("mis", ferbench_method=lambda: []))], installed=False)
-    with pytest.raises(PluginError, match=r"found 'ferbench_method'; in plugin 'mis' .*did you mean 'ferbench_methods'\?"):
+    with pytest.raises(
+        PluginError, match=r"found 'ferbench_method'; in plugin 'mis' .*did you mean 'ferbench_methods'\?"
+    ):
         registry.require_sound()
 
 
@@ -146,7 +169,9 @@ def test_a_module_that_raises_at_import_stops_only_itself(install: Install) -> N
     ],
 )
 def test_a_factory_that_does_not_exist_is_told_when_plugins_are_listed(factory: str, message: str) -> None:
-    registry = discover([("f", plugin("f", ferbench_methods=lambda: [method("m", factory), method("n")]))], installed=False)
+    registry = discover(
+        [("f", plugin("f", ferbench_methods=lambda: [method("m", factory), method("n")]))], installed=False
+    )
     registry.require_sound()
     (problem,) = registry.problems
     assert message in problem.reason
@@ -174,7 +199,12 @@ def test_a_factory_module_with_a_syntax_error_hides_no_other_method(install: Ins
     hooks = FOCAL.replace("fer_focal", "fer_syn").replace(
         "return [", 'return [MethodEntry(name="first", factory="fer_syn.bad:Bad"), '
     )
-    files = {"fer_syn/__init__.py": "", "fer_syn/bad.py": "class Bad(:", "fer_syn/net.py": "class Focal: ...", "fer_syn/plugin.py": hooks}
+    files = {
+        "fer_syn/__init__.py": "",
+        "fer_syn/bad.py": "class Bad(:",
+        "fer_syn/net.py": "class Focal: ...",
+        "fer_syn/plugin.py": hooks,
+    }
     install("fer-syn", files, "a = fer_syn.plugin")
     registry = discover()
     (problem,) = [p for p in registry.problems if p.distribution == "fer-syn"]

@@ -361,7 +361,10 @@ def test_grey_is_the_luma_in_one_channel() -> None:
     image = np.zeros((20, 20, 3), dtype=np.uint8)
     image[..., 0], image[..., 1], image[..., 2] = 200, 100, 50
     luma = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
-    for prepared in (resize(grey=True)(image, None, None), Align(AlignOptions(size=16, grey=True))(image, TEMPLATE * 20, None)):
+    for prepared in (
+        resize(grey=True)(image, None, None),
+        Align(AlignOptions(size=16, grey=True))(image, TEMPLATE * 20, None),
+    ):
         assert isinstance(prepared, Prepared)
         assert prepared.image.shape == (16, 16, 1)
         assert np.abs(prepared.image.astype(int) - luma).max() <= 1
@@ -370,7 +373,9 @@ def test_grey_is_the_luma_in_one_channel() -> None:
 def test_shrinking_averages() -> None:
     checks = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
     assert np.abs(resize(16)(checks, None, None).image.astype(int) - 127).max() <= 1
-    aligned = Align(AlignOptions(size=16))(cv2.copyMakeBorder(checks, 8, 8, 8, 8, cv2.BORDER_WRAP), TEMPLATE * 64 + 8, None)
+    aligned = Align(AlignOptions(size=16))(
+        cv2.copyMakeBorder(checks, 8, 8, 8, 8, cv2.BORDER_WRAP), TEMPLATE * 64 + 8, None
+    )
     assert isinstance(aligned, Prepared)
     assert np.abs(aligned.image[2:-2, 2:-2].astype(int) - 127).max() < 40
 

@@ -125,7 +125,9 @@ def official(samples: Samples, **options: object) -> Fold:
 
 def test_the_official_split_keeps_its_own_validation_part() -> None:
     samples = made(None)
-    split = np.where(np.arange(len(samples)) % 5 == 0, "test", np.where(np.arange(len(samples)) % 5 == 1, "validation", "train"))
+    split = np.where(
+        np.arange(len(samples)) % 5 == 0, "test", np.where(np.arange(len(samples)) % 5 == 1, "validation", "train")
+    )
     fold = official(replace(samples, split=split))
     assert set(fold.validation) == set(np.flatnonzero(split == "validation"))
     assert set(fold.train) == set(np.flatnonzero(split == "train"))

@@ -360,7 +360,9 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_where() -> None:
     def explode(epoch: int) -> float:
         return float("nan") if epoch == 2 else 1.0
 
-    with pytest.raises(MethodError, match="a finite loss; found nan; in stage 's', epoch 2, step 4; lower the learning rate"):
+    with pytest.raises(
+        MethodError, match="a finite loss; found nan; in stage 's', epoch 2, step 4; lower the learning rate"
+    ):
         trained(build(of_length(Epochs(3), loss=explode)))
 
 
@@ -397,7 +399,10 @@ def wrong_output(change: Callable[[Tensor], Any]) -> type[Net]:
         (lambda logits: logits[:5], r"logits of shape \(22, 3\); found \(5, 3\)"),
         (lambda logits: logits.mean(dim=0), r"found \(3,\)"),
         (lambda logits: logits.numpy(), "logits of shape .* found ndarray"),
-        (lambda logits: logits * float("nan"), r"\(22, 3\) probabilities; found 22 rows with NaN or infinity; in predictions of Wrong"),
+        (
+            lambda logits: logits * float("nan"),
+            r"\(22, 3\) probabilities; found 22 rows with NaN or infinity; in predictions of Wrong",
+        ),
     ],
 )
 def test_wrong_predictions_are_refused(change: Callable[[Tensor], Any], message: str) -> None:

@@ -58,7 +58,8 @@ def test_folders_may_divide_the_images(tmp_path: Path) -> None:
         draw(tmp_path / "faces" / name, number)
     rows, classes = load(tmp_path / "faces")
     assert {(row["id"], row["split"], classes[row["label"]]) for row in rows} == {
-        (name, {"val": "validation"}.get(name.split("/")[0], name.split("/")[0]), name.split("/")[1]) for name in DIVIDED
+        (name, {"val": "validation"}.get(name.split("/")[0], name.split("/")[0]), name.split("/")[1])
+        for name in DIVIDED
     }
     assert source(tmp_path / "faces").columns() == {"id", "image", "label", "split"}
 
@@ -74,7 +75,8 @@ def put_csv(root: Path, text: str, name: str = "images.csv") -> None:
 
 
 CSV = "file,subject,split,pose,age,mood\n" + "".join(
-    f"{name},p{number},{'test' if number == 0 else 'train'},{number * 10},{number},ok\n" for number, name in enumerate(PLAIN)
+    f"{name},p{number},{'test' if number == 0 else 'train'},{number * 10},{number},ok\n"
+    for number, name in enumerate(PLAIN)
 )
 
 
@@ -83,7 +85,13 @@ def test_a_csv_gives_attributes(root: Path) -> None:
     rows = {row["id"]: row for row in load(root)[0]}
     assert source(root).columns() == {"id", "image", "label", "subject", "split", "pose", "age", "mood"}
     first = rows[PLAIN[0]]
-    assert (first["subject"], first["split"], first["pose"], first["age"], first["mood"]) == ("p0", "test", 0.0, 0.0, "ok")
+    assert (first["subject"], first["split"], first["pose"], first["age"], first["mood"]) == (
+        "p0",
+        "test",
+        0.0,
+        0.0,
+        "ok",
+    )
     assert rows[PLAIN[3]]["pose"] == 30.0
 
 

@@ -182,6 +182,8 @@ class _Writer:
             )
         self._trim()
         table = pa.Table.from_pylist(self.rows)
+        # An attribute that no image has kept (a box after a crop that knows of none) is no attribute.
+        table = table.select([name for name in table.column_names if table.column(name).null_count < len(table)])
         pq.write_table(table, self.folder / TABLE)
         info = {
             "dataset": job.spec.dataset,

@@ -161,6 +161,14 @@ def warped(image: Image, matrix: npt.NDArray[np.float64], size: int) -> Image:
     return result
 
 
+def _moved_box(box: Points | None, matrix: npt.NDArray[np.float64]) -> Points | None:
+    """Return the upright box around a box's four moved corners."""
+    if box is None:
+        return None
+    corners = box[[[0, 1], [2, 1], [0, 3], [2, 3]]] @ matrix[:, :2].T + matrix[:, 2]
+    return np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32)
+
+
 class Align:
     """Similarity alignment of five known landmarks to a template."""
 
@@ -176,4 +184,4 @@ class Align:
         matrix = similarity(landmarks, size, self.options.margin)
         picture = to_grey(image) if self.options.grey else image
         moved = landmarks @ matrix[:, :2].T + matrix[:, 2]
-        return Prepared(warped(picture, matrix, size), moved.astype(np.float32), None)
+        return Prepared(warped(picture, matrix, size), moved.astype(np.float32), _moved_box(box, matrix))

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from ferbench.data.store import Store
-from ferbench.errors import MethodError
+from ferbench.errors import ConfigError, MethodError
 from ferbench.metrics.classification import accuracy
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
@@ -26,6 +26,7 @@ from ferbench.train.loop import Hooks, Trainer, seed_everything
 from ferbench.train.method import Method, Setup
 from ferbench.train.prediction import predict
 from ferbench.train.task import Array, Column, ImageRows, Task, TrainingSet, encode
+from ferbench.train.transforms import Transform
 from ferbench.weights import LoadedWeights
 
 
@@ -211,7 +212,15 @@ def make_accelerator(compute: Mapping[str, Any]) -> Accelerator:
     """Return an accelerator with the cell's precision; one process may run cells of different precision in turn."""
     AcceleratorState._reset_state()  # the library keeps the first precision of a process for good
     precision = "bf16" if compute["precision"] == "bf16" else "no"
-    return Accelerator(mixed_precision=precision)
+    accelerator = Accelerator(mixed_precision=precision)
+    if accelerator.num_processes > 1:
+        raise ConfigError(
+            expected="one process a cell",
+            found=f"{accelerator.num_processes} processes (started by a distributed launcher)",
+            where="the environment",
+            remedy="start 'ferbench run' itself; --workers shares cells out over several GPUs",
+        )
+    return accelerator
 
 
 def run_training(spec: TrainingSpec, services: Services) -> Outcome:
@@ -335,7 +344,7 @@ def _finish(
     method: Method[Options],
     trainer: Trainer,
     outcome: Outcome,
-    transform: Any,  # noqa: ANN401
+    transform: Transform,
 ) -> None:
     position = trainer.position
     if not outcome.selected:
@@ -354,14 +363,14 @@ def _finish(
     outcome.normalisation = (tuple(normalise.mean), tuple(normalise.std))
     outcome.cost = {
         "parameters": float(sum(parameter.numel() for parameter in method.parameters())),
-        "flops": _flops(method, cell, transform),
+        "flops": _flops(method, cell, transform, trainer.context.accelerator),
         "train_seconds": position.seconds,
         "images_per_second": position.images / max(position.seconds, 1e-9),
         "peak_memory_mb": _peak_memory(),
     }
 
 
-def _flops(method: Method[Options], cell: _Cell, transform: Any) -> float:  # noqa: ANN401
+def _flops(method: Method[Options], cell: _Cell, transform: Transform, accelerator: Accelerator) -> float:
     """Return the floating-point operations of predicting one image."""
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -369,7 +378,7 @@ def _flops(method: Method[Options], cell: _Cell, transform: Any) -> float:  # no
     _, kinds = cell.training_set()
     counter = FlopCounterMode(display=False)
     with counter:
-        predict(method, one, cell.inputs(cell.store, cell.fold.train[:1], kinds), transform, Accelerator())
+        predict(method, one, cell.inputs(cell.store, cell.fold.train[:1], kinds), transform, accelerator)
     return float(counter.get_total_flops())
 
 

@@ -81,6 +81,8 @@ class RunDisplay:
 
     def started(self, job: Job) -> None:
         """Show a bar for a job."""
+        if job.id in self._tasks:  # begun again: its worker died, or another run was at it
+            return
         self._tasks[job.id] = self._progress.add_task(f"  {job.title}", total=100, note="")
         self._refresh()
 

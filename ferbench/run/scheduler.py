@@ -58,6 +58,7 @@ class Scheduler:
     _running: dict[str, Job] = field(default_factory=dict)
     _not_before: dict[str, float] = field(default_factory=dict)
     _attempts: dict[str, int] = field(default_factory=dict)
+    _broken: dict[str, Event] = field(default_factory=dict)
 
     def run(self, jobs: Iterable[Job]) -> Tally:
         """Run all jobs; one that fails does not stop the others."""
@@ -80,10 +81,11 @@ class Scheduler:
             if self._not_before.get(job.id, 0) > now or job.needs & self._unsettled:
                 continue
             del self._waiting[job.id]
-            broken = job.needs & set(self.tally.failed)
+            broken = job.needs & set(self._broken)
             if broken:
-                names = ", ".join(sorted(self._jobs[identity].title for identity in broken))
-                self._fail(job, Event("failed", job.id, error=f"what it needs has failed: {names}"))
+                why = "; ".join(f"{self._jobs[identity].title}: {self._broken[identity].error}" for identity in sorted(broken))
+                trace = "".join(self._broken[identity].traceback for identity in sorted(broken))
+                self._fail(job, Event("failed", job.id, error=f"what it needs has failed: {why}", traceback=trace))
                 continue
             self._running[job.id] = job
             self.executor.submit(job)
@@ -131,6 +133,7 @@ class Scheduler:
 
     def _fail(self, job: Job, event: Event) -> None:
         self.tally.failed.append(job.id)
+        self._broken[job.id] = event
         if job.recipe is None and not self.store.has_failed(job.id):  # what raised is written down by its worker
             self.store.write_failure(job.id, failure(job, event.error, event.traceback))
         self.display.ended(job, "failed", event.error)

@@ -56,7 +56,7 @@ class Context:
             retain_graph: keep the graph for another call.
 
         Raises:
-            MethodError: the loss is not finite.
+            MethodError: the loss is not finite, or the stage has no such optimiser.
         """
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -65,6 +65,14 @@ class Context:
                 found=str(value),
                 where=f"stage {self.stage!r}, epoch {self.epoch}, step {self.step + 1}",
                 remedy="lower the learning rate, clip gradients, or guard the loss against empty terms",
+            )
+        unknown = [name for name in optimizers if name not in self.optims]
+        if unknown:
+            raise MethodError(
+                expected=f"an optimiser of stage {self.stage!r}: {', '.join(self.optims)}",
+                found=repr(unknown[0]),
+                where="context.minimise",
+                remedy="name it as the stage's optimizers() does",
             )
         self.method.zero_grad(set_to_none=True)
         self.accelerator.backward(loss, retain_graph=retain_graph)
@@ -78,7 +86,7 @@ class Context:
 
     def log(self, name: str, value: Tensor | float) -> None:
         """Note a value; its mean over the epoch is kept in the record's history."""
-        self.logs.setdefault(name, []).append(float(value))
+        self.logs.setdefault(name, []).append(float(value.detach() if isinstance(value, Tensor) else value))
 
     def record(self, name: str, index: Tensor, values: Tensor) -> None:
         """Keep a value for each training sample (an attention weight, an estimated label); the latest counts.

@@ -63,6 +63,13 @@ def _batch(index: Indices, views: Views) -> Batch:
         return tensor if index.ndim == 1 else tensor.reshape(*index.shape, *tensor.shape[1:])
 
     columns = {name: shaped(torch.from_numpy(np.ascontiguousarray(v))) for name, v in views.columns.items()}
+    if "label" not in columns:
+        raise MethodError(
+            expected="the column 'label' from the training transform",
+            found=", ".join(columns) or "none",
+            where="the Views that it returned",
+            remedy="return the columns it was given, changed where the image changed",
+        )
     labels = columns.pop("label")
     index_tensor = torch.from_numpy(np.ascontiguousarray(index))
     return Batch(tuple(shaped(view) for view in views.images), labels, index_tensor, columns)

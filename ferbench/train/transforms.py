@@ -124,8 +124,8 @@ def _moved_columns(
         mirrored = points[:, [1, 0, 2, 4, 3]] * np.asarray([-1, 1]) + np.asarray([width - 1, 0])
         changed["landmarks"] = np.where(flipped[:, None, None], mirrored, points).astype(np.float32)
     if "box" in columns:
-        box = columns["box"] + np.tile(offsets[:, ::-1], 2).astype(np.float32)
-        mirrored = np.float32([width, 0, width, 0]) + box[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1])
+        box = np.asarray(columns["box"], dtype=np.float32) + np.tile(offsets[:, ::-1], 2)
+        mirrored = np.asarray([width, 0, width, 0]) + box[:, [2, 1, 0, 3]] * np.asarray([-1, 1, -1, 1])
         changed["box"] = np.where(flipped[:, None], mirrored, box).astype(np.float32)
     return {**columns, **changed}
 

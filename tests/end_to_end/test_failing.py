@@ -22,11 +22,8 @@ method = "toy-raises"
 
 [benchmark.faults]
 preprocessor = {{ name = "resize", options = {{ size = 16 }} }}
-dataset = [{{ name = "toy" }}, {{ name = "toy-bare", source = "toy", options = {{ omit = ["pose", "subject"] }} }}]
-protocol = [
-  {{ name = "official", datasets = ["toy"] }},
-  {{ name = "k-fold", options = {{ k = 2 }}, datasets = ["toy-bare"] }},
-]
+dataset = [{{ name = "toy" }}]
+protocol = [{{ name = "official" }}]
 entry = [
   {{ name = "Learner", method = "toy-learner" }},
   {{ name = "Posed", method = "toy-posed" }},
@@ -35,18 +32,17 @@ entry = [
   {{ name = "NanLogits", method = "toy-nan-logits" }},
   {{ name = "WrongShape", method = "toy-wrong-shape" }},
   {{ name = "Hungry", method = "toy-hungry" }},
-  {{ name = "Killed", method = "toy-killed", dataset_options = {{ toy-bare = {{ epoch = 999 }} }} }},
-  {{ name = "Recovers", method = "toy-killed", options = {{ deaths = 1, epoch = 3 }},
-     dataset_options = {{ toy-bare = {{ epoch = 999 }} }} }},
+  {{ name = "Killed", method = "toy-killed" }},
+  {{ name = "Recovers", method = "toy-killed", options = {{ deaths = 1, epoch = 3 }} }},
   {{ name = "Misfit", method = "toy-learner", weights = {{ backbone = "misfit" }} }},
   {{ name = "Orphan", method = "toy-learner", weights = {{ backbone = "broken" }} }},
 ]
 
-[benchmark.folds]
+[benchmark.bare]
 preprocessor = {{ name = "resize", options = {{ size = 16 }} }}
-dataset = [{{ name = "toy" }}]
-protocol = [{{ name = "k-fold", options = {{ k = 9 }} }}]
-entry = [{{ name = "Learner", method = "toy-learner" }}]
+dataset = [{{ name = "toy-bare", source = "toy", options = {{ omit = ["pose", "split"] }} }}]
+protocol = [{{ name = "official" }}, {{ name = "k-fold", options = {{ k = 9 }} }}]
+entry = [{{ name = "Learner", method = "toy-learner" }}, {{ name = "Posed", method = "toy-posed" }}]
 """
 
 REASONS = {
@@ -56,8 +52,8 @@ REASONS = {
     "WrongShape": "expected logits of shape",
     "Hungry": "allocate",
     "Killed": "ended by signal 9; out of memory?",
-    "Misfit": "expected at least 95% of the network's parameters in the weights; found 0.0%; not matched: 0.weight",
-    "Orphan": "what it needs has failed: weights broken",
+    "Misfit": "expected at least 95% of the network's parameters in the weights; found 0.0%; not matched: ",
+    "Orphan": "what it needs has failed: weights broken: RuntimeError: the toy broke, as it was told to",
 }
 
 
@@ -69,13 +65,13 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workbench, Finishe
     file = bench.folder / "misfit.safetensors"
     save_file({"layer.weight": np.zeros((3, 3), dtype=np.float32)}, file)
     bench.write(GRID.format(sha256=hashlib.sha256(file.read_bytes()).hexdigest()))
-    return bench, bench.run("faults", "folds", "--checkpoint-seconds", "0", code=1)
+    return bench, bench.run("faults", "bare", "--checkpoint-seconds", "0", code=1)
 
 
 def test_each_fails_its_own_cell_and_the_plan_tells_why(faults: tuple[Workbench, Finished]) -> None:
     bench, _ = faults
     cells = bench.plan("faults")
-    for cell in (cell for cell in cells if cell["dataset"] == "toy"):
+    for cell in cells:
         if cell["entry"] in REASONS:
             assert cell["state"] == "failed", cell
             assert REASONS[cell["entry"]] in cell["reason"]
@@ -95,17 +91,26 @@ def test_failure_records_hold_the_traceback(faults: tuple[Workbench, Finished]) 
 
 def test_what_lacks_a_column_is_unavailable_not_failed(faults: tuple[Workbench, Finished]) -> None:
     bench, _ = faults
-    posed = {cell["dataset"]: (cell["state"], cell["reason"]) for cell in bench.plan("faults") if cell["entry"] == "Posed"}
-    assert posed["toy"] == ("done", "")
-    assert posed["toy-bare"] == ("unavailable", "toy-bare has no column pose, which toy-posed needs")
+    found = {(cell["entry"], cell["protocol"]): (cell["state"], cell["reason"]) for cell in bench.plan("bare")}
+    assert found["Learner", "official"] == ("unavailable", "toy-bare has no column split, which official needs")
+    assert found["Posed", "9-fold"] == ("unavailable", "toy-bare has no column pose, which toy-posed needs")
+    assert "unavailable" in bench.call("report", "bare").out
+
+
+def test_fewer_subjects_than_folds(faults: tuple[Workbench, Finished]) -> None:
+    bench, _ = faults
+    cells = [cell for cell in bench.plan("bare") if (cell["entry"], cell["protocol"]) == ("Learner", "9-fold")]
+    assert [cell["state"] for cell in cells] == ["failed"] * 9
+    assert "expected at least 9 subjects for 9 folds; found 8;" in cells[0]["reason"]
+    assert "set k to at most 8" in cells[0]["reason"]
 
 
 def test_a_killed_worker_is_tried_again_once(faults: tuple[Workbench, Finished]) -> None:
     """`Recovers` dies once in its third epoch, and resumes from its checkpoint."""
     bench, _ = faults
-    cell = next(cell for cell in bench.plan("faults") if cell["entry"] == "Recovers" and cell["dataset"] == "toy")
+    cell = next(cell for cell in bench.plan("faults") if cell["entry"] == "Recovers")
     assert bench.records()[cell["id"]]["provenance"]["resumed"] is True
-    killed = next(cell for cell in bench.plan("faults") if cell["entry"] == "Killed" and cell["dataset"] == "toy")
+    killed = next(cell for cell in bench.plan("faults") if cell["entry"] == "Killed")
     assert killed["id"] not in bench.records()
 
 
@@ -115,24 +120,11 @@ def test_the_end_says_what_to_do(faults: tuple[Workbench, Finished]) -> None:
     assert "failed: Raises · toy · official · fold 0 · seed 0: RuntimeError: the toy broke" in ended.err
 
 
-def test_fewer_subjects_than_folds(faults: tuple[Workbench, Finished]) -> None:
+def test_failed_cells_have_no_number(faults: tuple[Workbench, Finished]) -> None:
     bench, _ = faults
-    cells = bench.plan("folds")
-    assert len(cells) == 9
-    assert {cell["state"] for cell in cells} == {"failed"}
-    assert "expected at least 9 subjects for 9 folds; found 8;" in cells[0]["reason"]
-    assert "set k to at most 8" in cells[0]["reason"]
-    assert "unavailable" not in bench.call("report", "folds").out
-
-
-def test_failed_cells_show_on_the_leaderboard(faults: tuple[Workbench, Finished]) -> None:
-    bench, _ = faults
-    rows = {(row["entry"], row["dataset"]) for row in bench.call("report", "faults", "--format", "json").json}
-    assert ("Learner", "toy") in rows
-    assert ("Raises", "toy") not in rows
-    board = bench.call("report", "faults").out
-    line = next(line for line in board.splitlines() if line.startswith("| Posed"))
-    assert "unavailable" in line
+    rows = {row["entry"] for row in bench.call("report", "faults", "--format", "json").json}
+    assert rows == {"Learner", "Posed", "Recovers"}
+    assert bench.call("report", "bare", "--format", "json").json == []
 
 
 def test_a_second_run_retries_nothing_unless_asked(faults: tuple[Workbench, Finished]) -> None:
@@ -142,9 +134,7 @@ def test_a_second_run_retries_nothing_unless_asked(faults: tuple[Workbench, Fini
     again = bench.run("faults", code=1)
     assert again.seconds < 6
     assert log.read_text().split() == before
-    asked = bench.run("faults", "--retry-failed", "--select", "entry=Raises", "--select", "dataset=toy", code=1)
+    asked = bench.run("faults", "--retry-failed", "--select", "entry=Raises", code=1)
     assert len(log.read_text().split()) == len(before) + 1
     assert "1 failed" in asked.err
     assert bench.stamps() == stamps
-
-

@@ -93,7 +93,10 @@ def test_rows_have_the_promised_keys(rows: list[dict[str, Any]]) -> None:
 
 
 def accuracy_of(columns: dict[str, list[Any]]) -> float:
-    right = [max(range(len(p)), key=p.__getitem__) == y for p, y in zip(columns["probabilities"], columns["label"], strict=True)]
+    right = [
+        max(range(len(p)), key=p.__getitem__) == y
+        for p, y in zip(columns["probabilities"], columns["label"], strict=True)
+    ]
     return sum(right) / len(right)
 
 
@@ -135,7 +138,9 @@ def test_the_baseline_beats_chance(rows: list[dict[str, Any]]) -> None:
 
 
 def test_cross_dataset_uses_shared_classes_only(grid: Workbench) -> None:
-    cells = {c["dataset"]: c["id"] for c in grid.plan("grid") if c["protocol"] == "cross-dataset" and c["entry"] == "Turns"}
+    cells = {
+        c["dataset"]: c["id"] for c in grid.plan("grid") if c["protocol"] == "cross-dataset" and c["entry"] == "Turns"
+    }
     assert set(cells) == {"toy->toy-b", "toy-b->toy"}
     for dataset, dropped in (("toy->toy-b", "train"), ("toy-b->toy", "test")):
         record = grid.records()[cells[dataset]]
@@ -222,7 +227,9 @@ def test_selecting_one_cell_by_its_id(grid: Workbench, tmp_path: Path) -> None:
     cells = grid.plan("grid")
     chosen = grid.plan("grid", "--select", f"id={cells[7]['id'][:16]}")
     assert chosen == [cells[7]]
-    either = grid.plan("grid", "--select", "protocol=noise-10", "--select", "protocol=noise-20", "--select", "dataset=toy")
+    either = grid.plan(
+        "grid", "--select", "protocol=noise-10", "--select", "protocol=noise-20", "--select", "dataset=toy"
+    )
     assert {(c["dataset"], c["protocol"]) for c in either} == {("toy", "noise-10"), ("toy", "noise-20")}
 
 
@@ -230,7 +237,9 @@ def test_order_and_number_of_workers_change_nothing(grid: Workbench, tmp_path: P
     other = Workbench(tmp_path)
     other.write(GRID)
     last = grid.plan("grid")[-1]["id"]
-    other.run("grid", "--workers", "1", "--select", f"id={last}", "--select", "entry=Turns", "--select", "entry=Pretrained")
+    other.run(
+        "grid", "--workers", "1", "--select", f"id={last}", "--select", "entry=Turns", "--select", "entry=Pretrained"
+    )
     shutil.rmtree(tmp_path / "cache" / "weights")
     other.run("grid", "--workers", "1")
     expected = {identity: made for identity, made in grid.digests().items() if identity in other.digests()}
@@ -259,7 +268,9 @@ def test_preparing_by_hand_finds_the_same_store(grid: Workbench) -> None:
     made: Finished = grid.call("data", "prepare", "toy", "--benchmark", "grid", "--json")
     summary = made.json
     assert (summary["images"], summary["shape"], summary["no_face"]) == (192, [16, 16, 3], 0)
-    used = {r["provenance"]["data"]["toy"] for r in grid.records().values() if r["spec"]["data"]["options"]["seed"] == 0}
+    used = {
+        r["provenance"]["data"]["toy"] for r in grid.records().values() if r["spec"]["data"]["options"]["seed"] == 0
+    }
     assert summary["fingerprint"] in used
     plain = grid.call("plan", "grid").out
     assert plain.splitlines()[-1] == f"{len(grid.plan('grid'))} done"

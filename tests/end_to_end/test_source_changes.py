@@ -40,7 +40,7 @@ def test_editing_a_method_makes_new_cells_and_keeps_old_records(copied: Callable
     assert {file: stamp for file, stamp in bench.stamps().items() if file in stamps} == stamps
 
 
-def test_editing_a_data_set_makes_new_cells_editing_a_metric_does_not(copied: Callable[[], Workbench]) -> None:
+def test_editing_a_data_set_makes_new_cells(copied: Callable[[], Workbench]) -> None:
     bench = copied()
     bench.write(GRID)
     (old,) = bench.plan("edited")

@@ -142,7 +142,9 @@ class Adversarial(Method[LearnerOptions]):
         note_training(self, context)
 
     def _one(self) -> Mapping[str, Optim]:
-        return {"main": Optim(torch.optim.Adam([*self.encoder.parameters(), *self.head.parameters()], lr=self.options.lr))}
+        return {
+            "main": Optim(torch.optim.Adam([*self.encoder.parameters(), *self.head.parameters()], lr=self.options.lr))
+        }
 
     def _two(self) -> Mapping[str, Optim]:
         return {**self._one(), "adversary": Optim(torch.optim.SGD(self.adversary.parameters(), lr=0.05, momentum=0.9))}

@@ -54,6 +54,8 @@ class Toy(DataSource[ToyOptions]):
                         "votes": label * 10 + 5,
                     }
                     rows.append({k: v for k, v in row.items() if k in {"id", "image", "label", *options.columns}})
+        if options.shuffled:
+            rows = [rows[place] for place in rng.permutation(len(rows))]
         features: dict[str, Any] = {
             "id": hf.Value("string"),
             "image": hf.Image(),

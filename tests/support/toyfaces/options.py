@@ -15,6 +15,7 @@ class ToyOptions(Options):
     per_subject: int = Field(default=3, ge=1, description="images of each class of each subject")
     size: int = Field(default=16, ge=8)
     columns: tuple[str, ...] = ("split", "subject", "pose", "votes")
+    shuffled: bool = Field(default=False, description="mix the rows, so that no part has its labels in a regular order")
     seed: int = 0
     log: str = Field(default="", description="a file that gets one line whenever the data set is loaded")
 

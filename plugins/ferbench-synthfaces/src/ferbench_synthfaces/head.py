@@ -116,7 +116,9 @@ class Head:
         faces = np.empty((len(self.quads) + 1, 3), dtype=np.float32)
         faces[-1] = 0
         faces[:-1] = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
-        summed = faces[self.around].sum(axis=1)
+        summed = np.zeros_like(vertices)
+        for column in self.around.T:  # eight gathers are faster than one of (V, 8, 3) and its sum
+            summed += faces[column]
         length = np.sqrt(np.einsum("ij,ij->i", summed, summed))
         return np.asarray(summed / np.maximum(length, 1e-12)[:, None], dtype=np.float32)
 

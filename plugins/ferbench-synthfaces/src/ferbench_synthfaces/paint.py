@@ -205,22 +205,17 @@ CREASED_BY = {
 """How much each ARKit shape at full strength darkens each fold: the mesh is too coarse to fold by itself."""
 
 
-def creased(atlas: Floats, weights: Mapping[str, float]) -> Floats:
-    """Return the atlas with the folds that an expression (ARKit name → weight) makes."""
-    depths = {
-        name: min(sum(share * weights.get(shape, 0.0) for shape, share in causes), 0.6)
-        for name, causes in CREASED_BY.items()
-    }
-    used = {name: depth for name, depth in depths.items() if depth > 0.02}
-    if not used:
-        return atlas
+def fold_shade(weights: Mapping[str, float]) -> Floats:
+    """Return what the folds of an expression (ARKit name → weight) leave of the light: (ATLAS, ATLAS), 0.2 to 1."""
+    shade = np.ones((ATLAS, ATLAS), dtype=np.float32)
     where = _creased_part()
-    shade = np.ones_like(crease_maps()["frown"][where])
-    for name, depth in used.items():
-        shade -= np.float32(depth) * crease_maps()[name][where]
-    folded = atlas.copy()
-    folded[PANELS["head"].slices()][where] *= np.maximum(shade, 0.2)[..., None]
-    return folded
+    part = shade[PANELS["head"].slices()][where]
+    for name, causes in CREASED_BY.items():
+        depth = min(sum(share * weights.get(shape, 0.0) for shape, share in causes), 0.6)
+        if depth > 0.02:
+            part -= np.float32(depth) * crease_maps()[name][where]
+    np.maximum(part, 0.2, out=part)
+    return shade
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from ferbench_synthfaces.camera import Light, View
 from ferbench_synthfaces.head import ATLAS, PANELS, load_head
 from ferbench_synthfaces.landmarks import load_anatomy
 from ferbench_synthfaces.model import Model, express
-from ferbench_synthfaces.paint import creased
+from ferbench_synthfaces.paint import fold_shade
 
 _NEAR, _FAR = 1.0, 100.0
 _SUPERSAMPLING = 2
@@ -55,7 +55,7 @@ def portray(model: Model, weights: Mapping[str, float], view: View, light: Light
     lights = np.column_stack([ambient[corner], shine[corner] * _corner_gloss(), np.zeros(len(corner))])
     placed, depth = _rasterise(seen[corner], places, view, _SUPERSAMPLING * size)
     lit, _ = _rasterise(seen[corner], lights, view, _SUPERSAMPLING * size)
-    colour = _develop(creased(model.atlas, weights), placed, lit, light)
+    colour = _develop((model.atlas, fold_shade(weights)), placed, lit, light)
     inside = (depth < 0.99 * _FAR).astype(np.float32)
     colour *= inside[..., None]
     points = load_anatomy().points(seen, view)
@@ -108,11 +108,14 @@ def _rasterise(corners: Floats, values: Floats, view: View, size: int) -> tuple[
     return drawn, depth
 
 
-def _develop(atlas: Floats, placed: Floats, lit: Floats, light: Light) -> Floats:
-    """Look up what is painted at each pixel and light it: linear RGB (h, w, 3)."""
+def _develop(layers: tuple[Floats, Floats], placed: Floats, lit: Floats, light: Light) -> Floats:
+    """Look up at each pixel what is painted, and how the skin folds there, and light it: linear RGB (h, w, 3)."""
     columns = placed[..., 0] * ATLAS - 0.5
     rows = placed[..., 1] * ATLAS - 0.5
-    albedo = cv2.remap(atlas, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    paint, folds = (
+        cv2.remap(layer, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for layer in layers
+    )
+    albedo = paint * folds[..., None]
     colour = albedo * (placed[..., 2:] * light.colour() + lit[..., :1] * np.float32(light.ambient))
     return np.asarray(colour + lit[..., 1:2] * np.float32(light.strength), dtype=np.float32)
 
