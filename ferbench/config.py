@@ -169,7 +169,9 @@ def read_benchmarks(path: Path) -> BenchmarkFile:
 
 
 def _explain(document: dict[str, Any], path: Path, error: ValidationError) -> ConfigError:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A misspelt name of something required is both missing and unknown: the unknown name helps more.
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     place = ".".join(str(part) for part in first["loc"])
     where = f"{path}, at {place}"
     if first["type"] == "extra_forbidden":

@@ -61,6 +61,10 @@ class StorageError(InputError):
     """A folder cannot be written: a full disk, missing rights. No cell's fault: the run stops, nothing is recorded."""
 
 
+class SourceChangedError(InputError):
+    """Code was edited while a run was under way: its cells are named after the old code. The run stops."""
+
+
 class RecordError(InputError):
     """A record is truncated or altered."""
 

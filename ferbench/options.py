@@ -49,7 +49,9 @@ def parse_options(kind: type[OptionsT], values: Mapping[str, Any], where: str) -
 
 
 def _explain(kind: type[Options], values: Mapping[str, Any], where: str, error: ValidationError) -> ConfigError:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A misspelt name of something required is both missing and unknown: the unknown name helps more.
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     path = ".".join(str(part) for part in first["loc"])
     name = str(first["loc"][0]) if first["loc"] else ""
     if first["type"] == "extra_forbidden":

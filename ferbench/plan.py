@@ -13,7 +13,7 @@ from ferbench.options import parse_options
 from ferbench.plugins import Provided, Registry, import_factory
 from ferbench.records import RecordStore
 from ferbench.resolve import Resolver
-from ferbench.sources import core_source, package_source
+from ferbench.sources import training_sources
 from ferbench.spec import PreparedSpec, TrainingSpec, WeightsSpec
 
 DONE, PENDING, FAILED, UNAVAILABLE = "done", "pending", "failed", "unavailable"
@@ -199,14 +199,11 @@ class _Planner:
         given = {**entry.options, **entry.dataset_options.get(column.train.name, {})}
         options = parse_options(method.entry.config, given, where).model_dump(mode="json")
         if data is not None:
-            lacking = set(method.entry.requires) - self.resolver.columns(column.train, where)
-            if lacking:
-                problem = f"{column.train.name} has no column {', '.join(sorted(lacking))}, which {entry.method} needs"
-        sources = {
-            "core": core_source(),
-            "method": package_source(method.package),
-            "protocol": package_source(provided.package),
-        }
+            inputs = set(method.entry.test_inputs)
+            problem = self._lacking(column.train, {*method.entry.requires, *inputs}, entry.method, where)
+            if not problem and column.test is not None:
+                problem = self._lacking(column.test, inputs, entry.method, where)
+        sources = training_sources(method.package, provided.package)
         label, compute = protocol.label, self.benchmark.compute.model_dump(mode="json")
         protocol_options = protocol.options.model_dump(mode="json")
         for fold in range(protocol.folds):
@@ -241,6 +238,15 @@ class _Planner:
                     reason=reason,
                     missing_data=missing,
                 )
+
+    def _lacking(self, choice: DatasetChoice, names: set[str], method: str, where: str) -> str:
+        """Say which columns a method needs and may not or cannot have; empty when it has them all."""
+        card = self.registry.dataset(choice.source or choice.name, where).entry.card
+        secret = sorted(names & set(card.label_columns))
+        if secret:
+            return f"{method} needs {', '.join(secret)} of {choice.name}: it tells the label, no method ever sees it"
+        lacking = sorted(names - self.resolver.columns(choice, where))
+        return f"{choice.name} has no column {', '.join(lacking)}, which {method} needs" if lacking else ""
 
 
 def make_plan(benchmark: Benchmark, registry: Registry, resolver: Resolver, results: Path) -> Plan:

@@ -14,7 +14,7 @@ from ferbench.datasource import DataSource
 from ferbench.errors import ConfigError, DataError, WeightsError, closest
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
-from ferbench.sources import core_source, package_source, preparing_source
+from ferbench.sources import preparing_source, training_sources
 from ferbench.spec import FileWeightsSpec, PreparedSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
 
 
@@ -202,16 +202,13 @@ class Resolver:
                 where=where,
                 remedy="pretrain on another data set, or leave this entry out of the cross-dataset protocol",
             )
-        division = (spec.fold, spec.seed, spec.protocol_label) if same_fold else ()
-        key = f"recipe {where} {name} {division}"
+        tested = spec.test.fingerprint if spec.test is not None else None
+        division = [spec.fold, spec.seed, spec.protocol_options, tested] if same_fold else []
+        key = f"recipe {where} {name} {canonical_json(division)}"
         if key not in self._memory or self._memory[key][0] != data.fingerprint:
             options = parse_options(method.entry.config, recipe.options, where).model_dump(mode="json")
             protocol_options = parse_options(protocol.entry.options, {}, where).model_dump(mode="json")
-            sources = {
-                "core": core_source(),
-                "method": package_source(method.package),
-                "protocol": package_source(protocol.package),
-            }
+            sources = training_sources(method.package, protocol.package)
             made = TrainingSpec(
                 data=data,
                 test=spec.test if same_fold else None,

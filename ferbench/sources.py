@@ -10,7 +10,7 @@ from ferbench.plugins import package_files
 
 _CORE = Path(__file__).parent
 _PREPARING = ("data/prepare.py", "data/preprocess.py")
-_TRAINING = ("train", "protocols", "weights.py", "run/cell.py")
+_TRAINING = ("train", "protocols", "data/store.py", "labels.py", "weights.py", "run/cell.py")
 
 
 @cache
@@ -31,6 +31,11 @@ def core_source() -> str:
 def preparing_source(package: str) -> str:
     """Return the digest of the core's preparing code and, for a plugin's preprocessor, of its package."""
     return _digest(_PREPARING) if package == "ferbench" else f"{_digest(_PREPARING)}+{package_source(package)}"
+
+
+def training_sources(method: str, protocol: str) -> dict[str, str]:
+    """Return the digests of the code behind a training: the core's, the method's and the protocol's packages."""
+    return {"core": core_source(), "method": package_source(method), "protocol": package_source(protocol)}
 
 
 def _digest(parts: tuple[str, ...]) -> str:

@@ -117,7 +117,7 @@ def read_weights(path: Path, where: str, *, allow_pickle: bool = False) -> dict[
     """
     try:
         content = _read(path, allow_pickle)
-    except Exception as error:  # noqa: BLE001  safetensors, zip and pickle files fail in a dozen ways; each is told
+    except Exception as error:  # safetensors, zip and pickle files fail in a dozen ways; each is told
         hint = "" if allow_pickle else ", or set allow_pickle = true for a pickle that you trust"
         raise WeightsError(
             expected="a file of parameters (.pth .pt .ckpt .tar .safetensors)",

@@ -39,7 +39,7 @@ SOUND: dict[str, Any] = {
 }
 
 
-def toml(value: Any) -> str:  # noqa: ANN401  any TOML value
+def toml(value: Any) -> str:
     """Return an inline TOML value."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {toml(inner)}" for key, inner in value.items()) + "}"
@@ -59,7 +59,7 @@ def changed(path: tuple[str | int, ...], value: object) -> dict[str, Any]:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Any:  # noqa: ANN401  a function
+def written(tmp_path: Path) -> Any:
     def write(document: dict[str, Any]) -> Path:
         path = tmp_path / "mine.toml"
         path.write_text("".join(f"{key} = {toml(value)}\n" for key, value in document.items()))
@@ -68,7 +68,7 @@ def written(tmp_path: Path) -> Any:  # noqa: ANN401  a function
     return write
 
 
-def test_a_sound_file_is_read_with_defaults(written: Any) -> None:  # noqa: ANN401
+def test_a_sound_file_is_read_with_defaults(written: Any) -> None:
     file = read_benchmarks(written(SOUND))
     benchmark = file.benchmark["quick"]
     assert benchmark.name == "quick"
@@ -99,7 +99,7 @@ B = ("benchmark", "quick")
         (("weights", "own", "recipe", "preprocessor", "option"), "options"),
     ],
 )
-def test_an_unknown_key_is_refused_where_it_stands(written: Any, path: tuple[str | int, ...], suggestion: str) -> None:  # noqa: ANN401
+def test_an_unknown_key_is_refused_where_it_stands(written: Any, path: tuple[str | int, ...], suggestion: str) -> None:
     place = ".".join(str(part) for part in path)
     with pytest.raises(ConfigError, match=rf"mine\.toml, at {place}; did you mean '{suggestion}'\?") as caught:
         read_benchmarks(written(changed(path, 1)))
@@ -107,7 +107,7 @@ def test_an_unknown_key_is_refused_where_it_stands(written: Any, path: tuple[str
 
 
 @pytest.mark.parametrize("name", ["entry", "recipe", "preprocessor"])
-def test_a_benchmark_may_be_called_like_a_key(written: Any, name: str) -> None:  # noqa: ANN401
+def test_a_benchmark_may_be_called_like_a_key(written: Any, name: str) -> None:
     with pytest.raises(ConfigError, match=r"did you mean 'metrics'\?"):
         read_benchmarks(written({"benchmark": {name: {**SOUND["benchmark"]["quick"], "metric": ["x"]}}}))
 
@@ -135,7 +135,7 @@ def test_a_wrong_type_or_value_is_refused_and_quoted(
     written: Any,
     path: tuple[str | int, ...],
     value: object,
-    found: str,  # noqa: ANN401
+    found: str,
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         read_benchmarks(written(changed(path, value)))
@@ -144,7 +144,7 @@ def test_a_wrong_type_or_value_is_refused_and_quoted(
 
 
 @pytest.mark.parametrize("key", ["dataset", "protocol", "entry", "preprocessor"])
-def test_a_missing_table_is_told(written: Any, key: str) -> None:  # noqa: ANN401
+def test_a_missing_table_is_told(written: Any, key: str) -> None:
     document = json.loads(json.dumps(SOUND))
     del document["benchmark"]["quick"][key]
     with pytest.raises(ConfigError, match=f"field required; found nothing; in .*at benchmark.quick.{key}"):
@@ -164,20 +164,20 @@ def test_a_missing_table_is_told(written: Any, key: str) -> None:  # noqa: ANN40
         (("weights", "faces"), {"path": "faces.pth"}, "a sha256 beside the path: sha256sum FILE prints it"),
     ],
 )
-def test_contradictions_are_refused(written: Any, path: tuple[str | int, ...], value: object, message: str) -> None:  # noqa: ANN401
+def test_contradictions_are_refused(written: Any, path: tuple[str | int, ...], value: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read_benchmarks(written(changed(path, value)))
 
 
-def test_a_protocol_may_stand_twice_with_other_options(written: Any) -> None:  # noqa: ANN401
+def test_a_protocol_may_stand_twice_with_other_options(written: Any) -> None:
     twice = [{"name": "label-noise", "options": {"rate": rate}} for rate in (0.1, 0.2)]
     assert len(read_benchmarks(written(changed((*B, "protocol"), twice))).benchmark["quick"].protocol) == 2
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()], ids=["missing", "a folder"])
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, make: Any) -> None:  # noqa: ANN401
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, make: Any) -> None:
     make(tmp_path / "mine.toml")
-    with pytest.raises(InputError, match="a readable benchmark file; .*mine.toml; give the right file with --config"):
+    with pytest.raises(InputError, match=r"a readable benchmark file; .*mine.toml; give the right file with --config"):
         read_benchmarks(tmp_path / "mine.toml")
 
 

@@ -21,7 +21,7 @@ from ferbench.plugins import Registry
 from ferbench.predictions import Predictions, check_probabilities
 
 
-def predictions(labels: list[int], probabilities: npt.NDArray[Any], **columns: Any) -> Predictions:  # noqa: ANN401
+def predictions(labels: list[int], probabilities: npt.NDArray[Any], **columns: Any) -> Predictions:
     count = probabilities.shape[1]
     return Predictions(
         ids=np.asarray([f"i{row}" for row in range(len(labels))]),
@@ -129,6 +129,13 @@ def test_calibration_of_known_cases() -> None:
     assert own.calibration_error(predictions([0, 0, 0, 0], sure)) == pytest.approx(0.0)
     assert own.calibration_error(predictions([1, 1, 1, 1], sure)) == pytest.approx(1.0)
     assert own.calibration_error(predictions([0, 0, 1, 1], sure)) == pytest.approx(0.5)
+
+
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below() -> None:
+    given_ = predictions([0, 1], np.asarray([[0.5, 0.5], [0.625, 0.375]]))
+    assert own.calibration_error(given_, bins=2) == pytest.approx((abs(1 - 0.5) + abs(0 - 0.625)) / 2)
+    sure = predictions([1, 0], np.asarray([[1.0, 0.0], [0.96875, 0.03125]]))
+    assert own.calibration_error(sure) == pytest.approx(abs(0.5 - (1 + 0.96875) / 2))
 
 
 def test_equal_probabilities_predict_the_first_class() -> None:

@@ -33,7 +33,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_canonical_json_is_json_and_says_the_same(value: Any) -> None:  # noqa: ANN401
+def test_canonical_json_is_json_and_says_the_same(value: Any) -> None:
     assert json.loads(canonical_json(value)) == value
     assert canonical_json(json.loads(canonical_json(value))) == canonical_json(value)
 
@@ -157,13 +157,21 @@ def test_an_id_is_the_same_in_every_process() -> None:
 FILE_TEXT = """
 [benchmark.small]
 preprocessor = {{ name = "resize", options = {{ size = 16 }} }}
-dataset = [{{ name = "toy" }}, {{ name = "plain", source = "toy", options = {{ columns = [] }} }}, {{ name = "toy-at-home" }}]
+dataset = [
+  {{ name = "toy" }},
+  {{ name = "plain", source = "toy", options = {{ columns = [] }} }},
+  {{ name = "toy-at-home" }},
+]
 protocol = {protocols}
 entry = {entries}
 seeds = [0, 1]
 """
 OFFICIAL = '[{ name = "official", datasets = ["toy"] }]'
 NET = '[{ name = "A", method = "toy-net" }]'
+
+
+def net(more: str) -> str:
+    return f'[{{ name = "A", method = "toy-net", {more} }}]'
 
 
 class Bench:
@@ -180,7 +188,7 @@ class Bench:
         )
         return read_benchmarks(path).benchmark[name]
 
-    def plan(self, protocols: str = OFFICIAL, entries: str = NET, name: str = "small", **resolver: Any) -> Plan:  # noqa: ANN401
+    def plan(self, protocols: str = OFFICIAL, entries: str = NET, name: str = "small", **resolver: Any) -> Plan:
         benchmark = self.benchmark(protocols, entries, name)
         return make_plan(benchmark, self.registry, Resolver(self.registry, **resolver), self.results)
 
@@ -195,7 +203,8 @@ def bench(tmp_path: Path, registry: Registry) -> Iterator[Bench]:
 
 
 def test_a_grid_has_one_cell_for_each_combination(bench: Bench) -> None:
-    protocols = '[{ name = "k-fold", options = { k = 3 }, datasets = ["toy", "plain"] }, { name = "official", datasets = ["toy"] }]'
+    kfold = '{ name = "k-fold", options = { k = 3 }, datasets = ["toy", "plain"] }'
+    protocols = f'[{kfold}, {{ name = "official", datasets = ["toy"] }}]'
     entries = '[{ name = "A", method = "toy-net" }, { name = "B", method = "toy-net", options = { epochs = 3 } }]'
     cells = bench.plan(protocols, entries).cells
     assert len(cells) == (2 * 3 + 1) * 2 * 2
@@ -258,6 +267,16 @@ def test_states_tell_what_is_done_failed_pending_and_unavailable(bench: Bench) -
     missing = {cell.dataset for cell in plan.cells if cell.missing_data}
     assert missing == {"toy-at-home"}
     assert all(cell.id == "" for cell in plan.cells if cell.state == "unavailable")
+
+
+def test_a_method_without_its_columns_is_unavailable_at_training_and_at_test(bench: Bench) -> None:
+    pairs = '[{ name = "cross-dataset", pairs = [["toy", "plain"], ["plain", "toy"]] }]'
+    entries = '[{ name = "S", method = "toy-spy" }, { name = "C", method = "toy-cheat" }]'
+    reasons = {(cell.entry, cell.dataset): cell.reason for cell in bench.plan(pairs, entries).cells}
+    assert reasons["S", "toy->plain"] == "plain has no column pose, which toy-spy needs"
+    assert reasons["S", "plain->toy"] == "plain has no column pose, which toy-spy needs"
+    assert reasons["C", "toy->plain"].startswith("toy-cheat needs votes of toy: it tells the label")
+    assert {cell.state for cell in bench.plan(pairs, entries).cells} == {"unavailable"}
 
 
 def test_a_missing_data_folder_stops_only_its_own_cells(bench: Bench, tmp_path: Path) -> None:
@@ -376,10 +395,10 @@ def test_an_object_in_a_notebook_can_be_planned(bench: Bench) -> None:
         ('[{ name = "cross-dataset", pairs = [["toy", "plane"]] }]', NET, ConfigError, r"did you mean 'plain'\?"),
         ('[{ name = "k-fold", options = { k = 1 } }]', NET, ConfigError, "k: .*greater than or equal to 2; found 1"),
         (OFFICIAL, '[{ name = "A", method = "toynet" }]', PluginError, r"entry 'A'; did you mean 'toy-net'\?"),
-        (OFFICIAL, '[{ name = "A", method = "toy-net", options = { lr = 2 } }]', ConfigError, r"lr: .*\(the paper uses 0.01\)"),
-        (OFFICIAL, '[{ name = "A", method = "toy-net", dataset_options = { tyo = {} } }]', ConfigError, "dataset_options; did you mean 'toy'"),
-        (OFFICIAL, '[{ name = "A", method = "toy-net", weights = { head = "w" } }]', ConfigError, r"a role of toy-net: backbone, extra\.\*; found 'head'"),
-        (OFFICIAL, '[{ name = "A", method = "toy-net", weights = { backbone = "w" } }]', ConfigError, r"found 'w'.*define \[weights.w\]"),
+        (OFFICIAL, net("options = { lr = 2 }"), ConfigError, r"lr: .*\(the paper uses 0.01\)"),
+        (OFFICIAL, net("dataset_options = { tyo = {} }"), ConfigError, "dataset_options; did you mean 'toy'"),
+        (OFFICIAL, net('weights = { head = "w" }'), ConfigError, r"a role of toy-net: backbone, extra\.\*; found"),
+        (OFFICIAL, net('weights = { backbone = "w" }'), ConfigError, r"found 'w'.*define \[weights.w\]"),
     ],
 )  # fmt: skip
 def test_names_that_do_not_exist_stop_the_plan(
@@ -408,7 +427,7 @@ def test_weights_from_a_file_are_checked_and_their_path_is_not_in_the_id(bench: 
     assert plan(first).cells[0].id != bench.plan().cells[0].id
     with pytest.raises(WeightsError, match=f"SHA-256 {'0' * 64}; found {total}; in weights faces: .*one.pth"):
         plan(first, "0" * 64)
-    with pytest.raises(WeightsError, match="a file of weights; found no such file; .*three.pth"):
+    with pytest.raises(WeightsError, match=r"a file of weights; found no such file; .*three.pth"):
         plan("three.pth")
 
 

@@ -24,9 +24,17 @@ def plugin(name: str, **hooks: Callable[[], Any]) -> ModuleType:
     """Return a plugin module with these hooks."""
     module = ModuleType(name)
     for hook, function in hooks.items():
-        function.__name__ = hook
-        setattr(module, hook, hookimpl(function))
+
+        def implementation(function: Callable[[], Any] = function) -> Any:
+            return function()
+
+        implementation.__name__ = hook
+        setattr(module, hook, hookimpl(implementation))
     return module
+
+
+def nothing() -> list[Any]:
+    return []
 
 
 def method(name: str, factory: str = "ferbench.train.classifier:Classifier") -> MethodEntry:
@@ -35,7 +43,7 @@ def method(name: str, factory: str = "ferbench.train.classifier:Classifier") -> 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Return a function that installs a distribution: its files, metadata and entry point, into a folder on sys.path."""
+    """Return a function that installs a distribution into a folder on sys.path: files, metadata, entry point."""
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
@@ -133,7 +141,7 @@ def test_one_name_of_two_kinds_is_no_conflict() -> None:
 
 
 def test_a_misspelt_hook_is_refused_with_a_suggestion() -> None:
-    registry = discover([("mis", plugin("mis", ferbench_method=lambda: []))], installed=False)
+    registry = discover([("mis", plugin("mis", ferbench_method=nothing))], installed=False)
     with pytest.raises(
         PluginError, match=r"found 'ferbench_method'; in plugin 'mis' .*did you mean 'ferbench_methods'\?"
     ):
@@ -142,9 +150,9 @@ def test_a_misspelt_hook_is_refused_with_a_suggestion() -> None:
 
 def test_a_hook_without_its_mark_is_refused() -> None:
     module = ModuleType("bare")
-    module.ferbench_metrics = lambda: []  # type: ignore[attr-defined]
+    module.ferbench_metrics = nothing  # type: ignore[attr-defined]
     registry = discover([("bare", module)], installed=False)
-    with pytest.raises(PluginError, match="the unmarked function 'ferbench_metrics'.*mark it with @ferbench.hookimpl"):
+    with pytest.raises(PluginError, match=r"the unmarked function 'ferbench_metrics'.*mark it with @ferbench.hookimpl"):
         registry.require_sound()
 
 

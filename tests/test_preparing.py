@@ -63,7 +63,7 @@ class Given(DataSource[Options]):
         return data
 
 
-def rows(count: int, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def rows(count: int, **more: Any) -> list[dict[str, Any]]:
     pixels = [np.full((10, 20, 3), number, dtype=np.uint8) for number in range(count)]
     return [
         {"id": f"i{n}", "image": Image.fromarray(pixels[n]), "label": n % 2, **{k: v[n] for k, v in more.items()}}
@@ -86,7 +86,7 @@ class Counting:
         self.seen: list[int] = []
         self.faceless, self.fallback = faceless, fallback
 
-    def __call__(self, image: Any, landmarks: Any, box: Any) -> Prepared | NoFace:  # noqa: ANN401
+    def __call__(self, image: Any, landmarks: Any, box: Any) -> Prepared | NoFace:
         value = int(image[0, 0, 0])
         self.seen.append(value)
         crop = Prepared(np.full((4, 4, 1), 200 + value, dtype=np.uint8))
@@ -168,14 +168,14 @@ def test_a_preparation_that_fails_leaves_no_store(cache: Path) -> None:
         made(rows(5), Counting(faceless=(3,)))
     left = [path.name for path in (cache / "prepared").iterdir() if path.suffix != ".lock"]
     assert left == []
-    with pytest.raises(DataError, match="the prepared data of toy; .*ferbench data prepare toy"):
+    with pytest.raises(DataError, match=r"the prepared data of toy; .*ferbench data prepare toy"):
         Store.open(SPEC)
 
 
 def test_a_damaged_store_is_refused(cache: Path) -> None:
     made(rows(3))
     (store_folder(SPEC) / "table.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match="the prepared data of toy; .*remove that folder and run"):
+    with pytest.raises(DataError, match=r"the prepared data of toy; .*remove that folder and run"):
         Store.open(SPEC)
 
 
@@ -218,6 +218,17 @@ def test_landmarks_missing_in_some_images_do_not_hide_the_others() -> None:
     assert np.isfinite(found[[0, 2]]).all()
 
 
+def test_what_a_preprocessor_does_not_know_is_missing_in_every_row() -> None:
+    given_ = rows(3, box=[[1.0, 2.0, 3.0, 4.0]] * 3, landmarks=[(TEMPLATE * [20, 10]).tolist()] * 3)
+    store = made(given_, Counting())
+    assert store.column("box").shape == (3, 4)
+    assert store.column("landmarks").shape == (3, 5, 2)
+    assert np.isnan(store.column("box")).all()
+    assert np.isnan(store.column("landmarks")).all()
+    kept = prepare(Preparation(replace(SPEC, identity="other"), Given(given_), resize(10)))
+    assert np.abs(kept.column("box") - [0.5, 2.0, 1.5, 4.0]).max() < 1e-6
+
+
 def test_a_repeated_id_is_refused() -> None:
     twice = rows(4)
     twice[3]["id"] = "i0"
@@ -241,7 +252,7 @@ def test_a_label_without_names_is_refused() -> None:
 
 
 def test_preprocessed_images_must_have_one_size() -> None:
-    def uneven(image: Any, landmarks: Any, box: Any) -> Prepared:  # noqa: ANN401
+    def uneven(image: Any, landmarks: Any, box: Any) -> Prepared:
         return Prepared(image[: 10 - image[0, 0, 0]])
 
     with pytest.raises(DataError, match=r"uint8 images of \(10, 20, 3\) .*found uint8 of \(9, 20, 3\); in image i1"):
@@ -325,6 +336,19 @@ def test_landmarks_move_with_an_aligned_image(size: int, margin: float) -> None:
         assert np.abs(centre(result.image) - result.landmarks[number]).max() < 0.25
 
 
+@pytest.mark.parametrize("angle", [0.0, 0.5, -1.0])
+def test_the_box_moves_with_an_aligned_image(angle: float) -> None:
+    turn = np.asarray([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    face = ((FACE - [80, 100]) @ turn.T + [80, 100]).astype(np.float32)
+    image = np.zeros((200, 160, 3), dtype=np.uint8)
+    image[60:130, 50:120] = 255
+    result = Align(AlignOptions(size=160, margin=0.3))(image, face, np.asarray([50, 60, 120, 130], dtype=np.float32))
+    assert isinstance(result, Prepared)
+    assert result.box is not None
+    y, x = np.nonzero(result.image[..., 0] > 127)
+    assert np.abs(result.box - [x.min(), y.min(), x.max() + 1, y.max() + 1]).max() < 1.5
+
+
 @given(
     angle=st.floats(-3.1, 3.1), scale=st.floats(0.2, 5), dx=st.floats(-300, 300), dy=st.floats(-300, 300),
     size=st.integers(16, 300), margin=st.floats(0, 0.3),
@@ -350,7 +374,7 @@ def test_alignment_never_mirrors_a_face(seed: int, mirrored: bool) -> None:
 
 
 @pytest.mark.parametrize("points", [None, np.full((5, 2), np.nan, np.float32), np.full((5, 2), 30, np.float32)])
-def test_without_five_landmarks_there_is_no_face_to_align(points: Any) -> None:  # noqa: ANN401
+def test_without_five_landmarks_there_is_no_face_to_align(points: Any) -> None:
     result = Align(AlignOptions(size=32))(dot(FACE[0], (200, 160)), points, None)
     assert isinstance(result, NoFace)
     assert result.fallback is not None
@@ -390,7 +414,7 @@ def test_targets_other_than_the_label(cache: Path) -> None:
     assert by_pose.classes == ("pose ..-10", "pose -10..10", "pose 10..")
     pose = store.column("pose")
     assert (by_pose.labels == (pose >= -10).astype(int) + (pose >= 10)).all()
-    with pytest.raises(DataError, match="the continuous column 'pose'; .*target_edges"):
+    with pytest.raises(DataError, match=r"the continuous column 'pose'; .*target_edges"):
         store.samples("pose")
-    with pytest.raises(DataError, match="a target among .*; found 'posse'"):
+    with pytest.raises(DataError, match=r"a target among .*; found 'posse'"):
         store.samples("posse")

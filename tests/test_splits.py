@@ -146,7 +146,7 @@ def test_the_official_split_without_validation_gets_one_carved_from_train_by_sub
 
 
 def test_the_official_protocol_needs_a_split() -> None:
-    with pytest.raises(DataError, match="no column 'split'.*use the protocol 'k-fold'"):
+    with pytest.raises(DataError, match=r"no column 'split'.*use the protocol 'k-fold'"):
         official(made(None))
 
 

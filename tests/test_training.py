@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pytest
 import torch
 from accelerate import Accelerator
+from torch import Tensor, nn
 from toyfaces.methods import Net
 from toyfaces.options import NetOptions
-from torch import Tensor, nn
 
 from ferbench.errors import MethodError
 from ferbench.train import (
@@ -54,7 +54,7 @@ def training_set() -> TrainingSet:
     return TrainingSet(ImageRows(images, np.arange(COUNT) + 5), labels, columns)
 
 
-def build(kind: type[Method[Any]], **options: object) -> Any:  # noqa: ANN401  a method of that kind
+def build(kind: type[Method[Any]], **options: object) -> Any:
     seed_everything(0, "build")
     task = Task(tuple("abc"), (8, 8, 3), COUNT, (8, 7, 7))
     return kind(Setup(task, NetOptions.model_validate(options)))
@@ -168,7 +168,7 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(stop_after: int) -> N
         trained(build(Hard), stopped)
     resumed, after = build(Hard), Watch()
     torch.manual_seed(999)  # whatever ran before must not matter
-    np.random.seed(999)  # noqa: NPY002
+    np.random.seed(999)
     trainer = trained(resumed, after, stopped.saved[-1])
     assert same(whole.state_dict(), resumed.state_dict())
     assert (probabilities(whole) == probabilities(resumed)).all()
@@ -195,7 +195,12 @@ def test_a_run_depends_on_the_seed_and_not_on_what_ran_before() -> None:
 def test_evaluation_between_epochs_does_not_change_the_training() -> None:
     quiet, watched = build(Hard), build(Hard)
     trained(quiet)
-    hooks = Hooks(lambda epoch: [probabilities(watched), torch.rand(3)] and None, lambda state: None, lambda s, i: None)
+
+    def evaluate(epoch: int) -> None:
+        probabilities(watched)
+        torch.rand(3)
+
+    hooks = Hooks(evaluate, lambda state: None, lambda share, images: None)
     Trainer(watched, training_set(), Accelerator(cpu=True), 0, hooks).run()
     assert same(quiet.state_dict(), watched.state_dict())
 
@@ -265,7 +270,7 @@ def test_clipping_bounds_the_gradient() -> None:
 
 
 @pytest.mark.parametrize("statistics", ["fixed", "moving"])
-def test_freezing_stops_parameters_and_statistics_are_a_choice_of_their_own(statistics: Any) -> None:  # noqa: ANN401
+def test_freezing_stops_parameters_and_statistics_are_a_choice_of_their_own(statistics: Any) -> None:
     class Frozen(Net):
         def stages(self) -> Sequence[Stage]:
             return [replace(super().stages()[0], start=lambda context: freeze(self.backbone, statistics=statistics))]
@@ -291,7 +296,7 @@ def test_gradients_pass_through_what_is_frozen() -> None:
     assert method.backbone[1].weight.grad is None
 
 
-def of_length(length: Any, batch_size: int = 8, loss: Callable[[int], float] = lambda step: 1.0) -> type[Net]:  # noqa: ANN401
+def of_length(length: Any, batch_size: int = 8, loss: Callable[[int], float] = lambda step: 1.0) -> type[Net]:
     class Long(Net):
         def stages(self) -> Sequence[Stage]:
             return [Stage("s", self.step, self.optimizers, length, Shuffled(batch_size))]
@@ -319,6 +324,31 @@ def test_stages_are_as_long_as_they_say(length: object, updates: int, evaluation
     assert watch.evaluated == list(range(1, evaluations + 1))
     assert watch.shares == sorted(watch.shares)
     assert watch.shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("stop_after", [None, 1, 2, 3, 4, 5])
+def test_each_stage_has_its_own_length(stop_after: int | None) -> None:
+    lengths = [Steps(4), Until(at_most=5, patience=2), Steps(5), Until(at_most=9, patience=1)]
+
+    class Long(Net):
+        def stages(self) -> Sequence[Stage]:
+            return [
+                Stage(f"s{number}", self.flat, self.optimizers, length, Shuffled(8))
+                for number, length in enumerate(lengths)
+            ]
+
+        def flat(self, batch: Batch, context: Context) -> Tensor:
+            return self.head.weight.sum() * 0 + 1.0
+
+    watch = Watch(stop_after)
+    if stop_after is None:
+        trainer = trained(build(Long), watch)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            trained(build(Long), watch)
+        trainer = trained(build(Long), saved=watch.saved[-1])
+    epochs = [row["stage"] for row in trainer.position.history]
+    assert [epochs.count(f"s{number}") for number in range(4)] == [2, 3, 2, 2]
 
 
 def test_a_stop_rule_waits_for_the_loss_to_fall() -> None:
@@ -491,7 +521,7 @@ def test_batches_carry_index_labels_and_columns_in_the_shape_of_the_recipe() -> 
 
 
 def test_a_transform_may_change_the_label_with_the_image() -> None:
-    def turned(images: Any, columns: Any, rng: np.random.Generator) -> Views:  # noqa: ANN401
+    def turned(images: Any, columns: Any, rng: np.random.Generator) -> Views:
         turns = rng.integers(0, 3, len(images))
         images = np.stack([np.rot90(image, turn) for image, turn in zip(images, turns, strict=True)])
         return Views((Normalise().tensor(images),), {**columns, "label": turns})

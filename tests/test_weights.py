@@ -1,4 +1,4 @@
-"""Pretrained weights: what fits is taken, what does not fit is listed and refused, files are read without running them."""
+"""Pretrained weights: what fits is taken, what does not is listed and refused; reading a file runs no code of it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_weights_that_fit_too_little_are_refused_with_the_keys() -> None:
     state["3.weight"] = torch.zeros(20, 5)
     with pytest.raises(
         WeightsError,
-        match=r"at least 95% .*found 15.\d%; not matched: 3.weight; in the weights but not used: 3.weight, extra.weight; in weights faces",
+        match=r"at least 95% .*found 15.\d%; not matched: 3.weight; .*not used: 3.weight, extra.weight; in weights",
     ):
         loaded(state).into(network(width=8))
 
@@ -73,7 +73,7 @@ def test_the_rule_is_95_percent_of_the_parameters() -> None:
     assert match.share == pytest.approx(0.95)
     assert match.missing == ("small",)
     module, state = split(6)
-    with pytest.raises(WeightsError, match="found 94.0%; not matched: small"):
+    with pytest.raises(WeightsError, match=r"found 94.0%; not matched: small"):
         loaded(state).into(module)
 
 
@@ -140,7 +140,7 @@ def test_prefixes_are_stripped(tmp_path: Path, prefix: str) -> None:
 
 def test_prefixes_that_would_make_two_parameters_one_are_refused(tmp_path: Path) -> None:
     torch.save({"module.a": torch.zeros(1), "a": torch.ones(1)}, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="different names .*; found 'module.a' and 'a'; in here"):
+    with pytest.raises(WeightsError, match=r"different names .*; found 'module.a' and 'a'; in here"):
         read_weights(tmp_path / "w.pth", "here")
 
 
@@ -176,7 +176,7 @@ def test_a_trusted_pickle_of_arrays_is_read(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     for trusted in (False, True):
-        with pytest.raises(WeightsError, match="a file of parameters .*; in here; convert it to safetensors"):
+        with pytest.raises(WeightsError, match=r"a file of parameters .*; in here; convert it to safetensors"):
             read_weights(tmp_path / name, "here", allow_pickle=trusted)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import datasets
 
 _REQUIRED = ("id", "image", "label")
+_SHAPES: Mapping[str, tuple[int, ...]] = {"landmarks": (5, 2), "box": (4,)}
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,10 @@ class _Writer:
             )
         self.images[len(self.rows)] = result.image
         for name, value in (("landmarks", result.landmarks), ("box", result.box)):
-            if name in row:
-                row[name] = None if value is None else np.asarray(value, dtype=np.float32).tolist()
+            if name in row:  # NaN where the preprocessor knows of none: every row keeps the column's shape
+                row[name] = (
+                    np.full(_SHAPES[name], np.nan) if value is None else np.asarray(value, np.float32)
+                ).tolist()
         self.rows.append({name: value for name, value in row.items() if name != "image"})
 
     def _allocate(self, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:

@@ -103,7 +103,8 @@ class Leaderboard:
             for row in table.to_dict("records")
         }
         states = {(cell.entry, cell.dataset, cell.protocol): cell.state for cell in sheet.cells}
-        grid = [["method", *(_escape(f"{dataset} {protocol}", style) for dataset, protocol in columns)]]
+        between = "<br>" if style == "markdown" else " "
+        grid = [["method", *(_escape(data, style) + between + _escape(name, style) for data, name in columns)]]
         for entry in entries:
             line = [_escape(entry, style)]
             for dataset, protocol in columns:
@@ -133,7 +134,9 @@ class Leaderboard:
             lines.append(f"- {_escape(entry, 'markdown')} sees at test beside the image: {', '.join(inputs)}.")
         reasons = {(cell.entry, cell.dataset, cell.reason) for cell in sheet.cells if cell.state == "unavailable"}
         lines += [f"- Unavailable: {entry} on {data}: {why}." for entry, data, why in sorted(reasons)]
-        lines += [f"- {name}: {note}" for name, note in sheet.notes.items()]
+        for note in dict.fromkeys(sheet.notes.values()):
+            names = [name for name, other in sheet.notes.items() if other == note]
+            lines.append(f"- {', '.join(names)}: {note}")
         return "\n".join(lines)
 
     def _selection(self) -> str:

@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
-from ferbench.errors import StorageError
+from ferbench.errors import FerbenchError
 from ferbench.run.jobs import Job
 
 
@@ -23,7 +23,7 @@ class Event:
 
     Attributes:
         kind: `progress`, `finished`, `busy`, `failed`, `stopped`, `died` (the worker is gone), `given-up` (another run
-            has failed at it meanwhile) or `blocked` (nothing can be written: no cell's fault).
+            has failed at it meanwhile) or `blocked` (no cell's fault: the disk is full, the code was edited).
         job: the id of the job.
         share: of the job that is done, 0 … 1.
         images: images seen since the last report.
@@ -38,7 +38,7 @@ class Event:
     images: int = 0
     error: str = ""
     traceback: str = ""
-    problem: StorageError | None = None
+    problem: FerbenchError | None = None
 
 
 class Executor(Protocol):

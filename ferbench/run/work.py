@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from ferbench.canonical import file_digest
-from ferbench.errors import StorageError, WeightsError
+from ferbench.errors import SourceChangedError, StorageError, WeightsError
 from ferbench.places import explained, new_folder
 from ferbench.plugins import Registry
 from ferbench.records import RecordStore
@@ -23,7 +23,8 @@ from ferbench.run.cell import Outcome, Services, run_training
 from ferbench.run.jobs import Job, Stopped, failure
 from ferbench.run.leases import Leases
 from ferbench.run.publish import publish_record
-from ferbench.spec import FileWeightsSpec, RecipeWeightsSpec, WeightsSpec
+from ferbench.spec import FileWeightsSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
+from ferbench.sources import training_sources
 from ferbench.trained import INFO, PARAMETERS, weights_folder, weights_ready, weights_root
 from ferbench.weights import LoadedWeights, read_weights, without_heads
 
@@ -65,7 +66,7 @@ class Workplace:
             checkpoint = (weights_root() if job.recipe else store.work) / f"{job.id}.checkpoint"
             try:
                 self._run(job, store, checkpoint)
-            except (Stopped, StorageError):
+            except (Stopped, StorageError, SourceChangedError):
                 raise
             except Exception as error:
                 # Before the lease ends: another run that waits for it must find the failure, not try again.
@@ -78,6 +79,7 @@ class Workplace:
 
     def _run(self, job: Job, store: RecordStore, checkpoint: Path) -> None:
         started = time.time()
+        _check_sources(job.spec, self.registry)
         weights = {role: self._weights(spec, job) for role, spec in job.spec.weights.items()}
         services = Services(
             registry=self.registry,
@@ -105,6 +107,24 @@ class Workplace:
         if key not in self._loaded:
             self._loaded[key] = _from_recipe(spec)
         return self._loaded[key]
+
+
+def _check_sources(spec: TrainingSpec, registry: Registry) -> None:
+    """Refuse to run other code than the cell is named after.
+
+    Raises:
+        SourceChangedError: it was edited after the run was planned.
+    """
+    method, protocol = registry.method(spec.method, "cell"), registry.protocol(spec.protocol, "cell")
+    found = training_sources(method.package, protocol.package)
+    changed = [name for name, value in spec.sources.items() if found.get(name) != value]
+    if changed:
+        raise SourceChangedError(
+            expected="the source code as it was when the run began",
+            found=f"edited meanwhile: {', '.join(changed)}",
+            where=f"the code of {spec.method} ({method.distribution} {method.version})",
+            remedy="run again: cells of the edited code are new ones",
+        )
 
 
 class _Saver:

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as StopEvent
 from pathlib import Path
 
-from ferbench.errors import StorageError
+from ferbench.errors import SourceChangedError, StorageError
 from ferbench.run.executors import Event
 from ferbench.run.jobs import Job, Stopped
 
@@ -87,7 +87,7 @@ def _attempt(place: object, job: Job, reporter: _Reporter) -> Event:
         return Event(place.do(job), job.id)
     except Stopped:
         return Event("stopped", job.id)
-    except StorageError as error:
+    except (StorageError, SourceChangedError) as error:
         return Event("blocked", job.id, problem=error)
     except Exception as error:  # noqa: BLE001  a method may raise anything; it fails its own cell, with a record
         text = "".join(traceback.format_exception(error))

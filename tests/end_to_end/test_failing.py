@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ method = "toy-raises"
 
 [benchmark.faults]
 preprocessor = {{ name = "resize", options = {{ size = 16 }} }}
-dataset = [{{ name = "toy" }}]
-protocol = [{{ name = "official" }}]
+dataset = [{{ name = "toy" }}, {{ name = "toy-bare", source = "toy", options = {{ omit = ["pose", "split"] }} }}]
+protocol = [{{ name = "official" }}, {{ name = "k-fold", options = {{ k = 9 }}, datasets = ["toy-bare"] }}]
 entry = [
   {{ name = "Learner", method = "toy-learner" }},
   {{ name = "Posed", method = "toy-posed" }},
@@ -37,12 +38,6 @@ entry = [
   {{ name = "Misfit", method = "toy-learner", weights = {{ backbone = "misfit" }} }},
   {{ name = "Orphan", method = "toy-learner", weights = {{ backbone = "broken" }} }},
 ]
-
-[benchmark.bare]
-preprocessor = {{ name = "resize", options = {{ size = 16 }} }}
-dataset = [{{ name = "toy-bare", source = "toy", options = {{ omit = ["pose", "split"] }} }}]
-protocol = [{{ name = "official" }}, {{ name = "k-fold", options = {{ k = 9 }} }}]
-entry = [{{ name = "Learner", method = "toy-learner" }}, {{ name = "Posed", method = "toy-posed" }}]
 """
 
 REASONS = {
@@ -65,13 +60,12 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workbench, Finishe
     file = bench.folder / "misfit.safetensors"
     save_file({"layer.weight": np.zeros((3, 3), dtype=np.float32)}, file)
     bench.write(GRID.format(sha256=hashlib.sha256(file.read_bytes()).hexdigest()))
-    return bench, bench.run("faults", "bare", "--checkpoint-seconds", "0", code=1)
+    return bench, bench.run("faults", "--checkpoint-seconds", "0", code=1)
 
 
 def test_each_fails_its_own_cell_and_the_plan_tells_why(faults: tuple[Workbench, Finished]) -> None:
     bench, _ = faults
-    cells = bench.plan("faults")
-    for cell in cells:
+    for cell in bench.plan("faults", "--select", "dataset=toy"):
         if cell["entry"] in REASONS:
             assert cell["state"] == "failed", cell
             assert REASONS[cell["entry"]] in cell["reason"]
@@ -81,7 +75,7 @@ def test_each_fails_its_own_cell_and_the_plan_tells_why(faults: tuple[Workbench,
 
 def test_failure_records_hold_the_traceback(faults: tuple[Workbench, Finished]) -> None:
     bench, _ = faults
-    cell = next(cell for cell in bench.plan("faults") if cell["entry"] == "Raises")
+    cell = next(cell for cell in bench.plan("faults", "--select", "dataset=toy") if cell["entry"] == "Raises")
     record = json.loads((bench.results / "failures" / f"{cell['id']}.json").read_text())
     assert record["id"] == cell["id"]
     assert record["spec"]["method"] == "toy-raises"
@@ -89,17 +83,22 @@ def test_failure_records_hold_the_traceback(faults: tuple[Workbench, Finished]) 
     assert "the toy broke" in record["error"]
 
 
+def bare(bench: Workbench) -> list[dict[str, Any]]:
+    """Return the cells of the data set that has neither pose nor split."""
+    return bench.plan("faults", "--select", "dataset=toy-bare")
+
+
 def test_what_lacks_a_column_is_unavailable_not_failed(faults: tuple[Workbench, Finished]) -> None:
     bench, _ = faults
-    found = {(cell["entry"], cell["protocol"]): (cell["state"], cell["reason"]) for cell in bench.plan("bare")}
+    found = {(cell["entry"], cell["protocol"]): (cell["state"], cell["reason"]) for cell in bare(bench)}
     assert found["Learner", "official"] == ("unavailable", "toy-bare has no column split, which official needs")
     assert found["Posed", "9-fold"] == ("unavailable", "toy-bare has no column pose, which toy-posed needs")
-    assert "unavailable" in bench.call("report", "bare").out
+    assert "unavailable" in bench.call("report", "faults").out
 
 
 def test_fewer_subjects_than_folds(faults: tuple[Workbench, Finished]) -> None:
     bench, _ = faults
-    cells = [cell for cell in bench.plan("bare") if (cell["entry"], cell["protocol"]) == ("Learner", "9-fold")]
+    cells = [cell for cell in bare(bench) if (cell["entry"], cell["protocol"]) == ("Learner", "9-fold")]
     assert [cell["state"] for cell in cells] == ["failed"] * 9
     assert "expected at least 9 subjects for 9 folds; found 8;" in cells[0]["reason"]
     assert "set k to at most 8" in cells[0]["reason"]
@@ -108,9 +107,9 @@ def test_fewer_subjects_than_folds(faults: tuple[Workbench, Finished]) -> None:
 def test_a_killed_worker_is_tried_again_once(faults: tuple[Workbench, Finished]) -> None:
     """`Recovers` dies once in its third epoch, and resumes from its checkpoint."""
     bench, _ = faults
-    cell = next(cell for cell in bench.plan("faults") if cell["entry"] == "Recovers")
+    cell = next(cell for cell in bench.plan("faults", "--select", "dataset=toy") if cell["entry"] == "Recovers")
     assert bench.records()[cell["id"]]["provenance"]["resumed"] is True
-    killed = next(cell for cell in bench.plan("faults") if cell["entry"] == "Killed")
+    killed = next(cell for cell in bench.plan("faults", "--select", "dataset=toy") if cell["entry"] == "Killed")
     assert killed["id"] not in bench.records()
 
 
@@ -124,7 +123,6 @@ def test_failed_cells_have_no_number(faults: tuple[Workbench, Finished]) -> None
     bench, _ = faults
     rows = {row["entry"] for row in bench.call("report", "faults", "--format", "json").json}
     assert rows == {"Learner", "Posed", "Recovers"}
-    assert bench.call("report", "bare", "--format", "json").json == []
 
 
 def test_a_second_run_retries_nothing_unless_asked(faults: tuple[Workbench, Finished]) -> None:
@@ -134,7 +132,8 @@ def test_a_second_run_retries_nothing_unless_asked(faults: tuple[Workbench, Fini
     again = bench.run("faults", code=1)
     assert again.seconds < 6
     assert log.read_text().split() == before
-    asked = bench.run("faults", "--retry-failed", "--select", "entry=Raises", code=1)
+    raises = next(cell["id"] for cell in bench.plan("faults", "--select", "entry=Raises") if cell["dataset"] == "toy")
+    asked = bench.run("faults", "--retry-failed", "--select", f"id={raises}", code=1)
     assert len(log.read_text().split()) == len(before) + 1
     assert "1 failed" in asked.err
     assert bench.stamps() == stamps

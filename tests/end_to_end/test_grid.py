@@ -7,7 +7,6 @@ import io
 import json
 import math
 import re
-import shutil
 import statistics
 from pathlib import Path
 from typing import Any
@@ -235,22 +234,28 @@ def test_selecting_one_cell_by_its_id(grid: Workbench, tmp_path: Path) -> None:
 
 def test_order_and_number_of_workers_change_nothing(grid: Workbench, tmp_path: Path) -> None:
     other = Workbench(tmp_path)
-    other.write(GRID)
-    last = grid.plan("grid")[-1]["id"]
-    other.run(
-        "grid", "--workers", "1", "--select", f"id={last}", "--select", "entry=Turns", "--select", "entry=Pretrained"
-    )
-    shutil.rmtree(tmp_path / "cache" / "weights")
+    other.write(backwards(GRID))
     other.run("grid", "--workers", "1")
-    expected = {identity: made for identity, made in grid.digests().items() if identity in other.digests()}
-    assert other.digests() == expected
-    assert len(expected) == len(grid.plan("grid"))
-    assert board(other.results) == board(grid.results)
+    expected = {cell["id"] for cell in grid.plan("grid")}
+    assert other.digests() == {identity: made for identity, made in grid.digests().items() if identity in expected}
+    order = [content["provenance"]["finished"] for content in map(other.records().get, chronological(grid))]
+    assert order != sorted(order)
 
 
-def board(results: Path) -> str:
-    """Return a leaderboard without what tells time and machine."""
-    return (results / "leaderboards" / "grid.md").read_text().split("## Cost")[0]
+def backwards(text: str) -> str:
+    """Return the benchmark file with protocols and entries in reverse order."""
+    lines = text.splitlines()
+    for name in ("protocol = [", "entry = ["):
+        start = lines.index(name) + 1
+        end = lines.index("]", start)
+        lines[start:end] = reversed(lines[start:end])
+    return "\n".join(lines)
+
+
+def chronological(bench: Workbench) -> list[str]:
+    """Return the ids of the grid's records in the order in which they were finished."""
+    mine = {cell["id"] for cell in bench.plan("grid")}
+    return sorted(mine, key=lambda identity: (bench.results / "records" / identity).stat().st_mtime_ns)
 
 
 def test_what_is_installed_is_listed(grid: Workbench) -> None:

@@ -53,10 +53,10 @@ class _Disturber:
     story: Story
     chance: random.Random
 
-    def disturb(self, name: str, number: int, *, group: bool, ready: Callable[[float], bool]) -> None:
+    def disturb(self, name: str, number: int, *, group: bool, ready: Callable[[float], bool], workers: int = 1) -> None:
         """Start the run, wait until it is `ready` and a moment longer, send a signal, wait for the end."""
         before, begun = self.bench.stamps(), time.time()
-        process = self.bench.start("run", "long", "--workers", "2", "--checkpoint-seconds", "0")
+        process = self.bench.start("run", "long", "--workers", str(workers), "--checkpoint-seconds", "0")
         wait_until(lambda: process.poll() is not None or ready(begun))
         assert process.poll() is None, f"{name}: it ended too soon\n{process.communicate()}"
         time.sleep(self.chance.uniform(0, 0.8))
@@ -103,9 +103,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     finish(undisturbed)
     disturber.disturb("Ctrl-C while importing", signal.SIGINT, group=True, ready=disturber.importing)
     disturber.disturb("Ctrl-C", signal.SIGINT, group=True, ready=disturber.checkpointed)
-    disturber.disturb("killed", signal.SIGKILL, group=True, ready=disturber.checkpointed)
+    disturber.disturb("killed", signal.SIGKILL, group=True, ready=disturber.checkpointed, workers=2)
     disturber.disturb("terminated", signal.SIGTERM, group=False, ready=disturber.checkpointed)
-    disturber.disturb("parent killed", signal.SIGKILL, group=False, ready=disturber.checkpointed)
+    disturber.disturb("parent killed", signal.SIGKILL, group=False, ready=disturber.checkpointed, workers=2)
     story.endings["undisturbed at last"] = bench.run("long", "--checkpoint-seconds", "0")
     return story
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench import Workbench
+from workbench import Workbench, finish, wait_until
 
 GRID = """
 [benchmark.edited]
@@ -38,6 +38,21 @@ def test_editing_a_method_makes_new_cells_and_keeps_old_records(copied: Callable
     (again,) = bench.plan("edited")
     assert (again["id"], again["state"], again["reason"]) == (old["id"], "done", "")
     assert {file: stamp for file, stamp in bench.stamps().items() if file in stamps} == stamps
+
+
+def test_editing_a_method_while_it_runs_stops_the_run(copied: Callable[[], Workbench]) -> None:
+    """A cell is named after its code when the run begins; workers that import other code must not use that name."""
+    bench = copied()
+    bench.write(GRID)
+    process = bench.start("run", "edited", "--workers", "1")
+    wait_until((bench.folder / "cache" / "sources").exists)
+    source = bench.plugin / "ferbench_toy" / "learners.py"
+    source.write_text(source.read_text().replace("LOSS_SCALE = 1.0", "LOSS_SCALE = 3.0"))
+    message = finish(process, code=2).message
+    assert message["found"] == "edited meanwhile: method"
+    assert bench.records() == {}
+    assert [cell["state"] for cell in bench.plan("edited")] == ["pending"]
+    assert not list(bench.results.glob("failures/*"))
 
 
 def test_editing_a_data_set_makes_new_cells(copied: Callable[[], Workbench]) -> None:

@@ -130,9 +130,6 @@ def test_data_that_is_not_there_leaves_the_rest_to_run(bench: Workbench) -> None
         assert states == {"toy": "pending", "mine": "unavailable"}
         reason = next(cell["reason"] for cell in cells if cell["dataset"] == "mine")
         assert f"found {found}; in {place}; " in reason
-    ended = bench.run(*words, code=2)
-    assert f"not run, mine: expected the data set mine in its own folder below --data-root; found no such folder; in {mine}" in ended.err
-    assert {cell["dataset"]: cell["state"] for cell in bench.plan(*words)} == {"toy": "done", "mine": "unavailable"}
 
 
 WEIGHTS = """
@@ -184,10 +181,16 @@ def exchange(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    """Return a workbench with one finished cell."""
+    """Return a workbench on which one cell is finished and the others lack their data."""
     bench = Workbench(tmp_path_factory.mktemp("finished"))
-    bench.write(GRID)
-    bench.run("right")
+    bench.write(FOLDERS)
+    mine = bench.folder / "data" / "mine"
+    mine.parent.mkdir()
+    ended = bench.run("folders", "--data-root", "data", code=2)
+    assert "not run, mine: expected the data set mine in its own folder below --data-root" in ended.err
+    assert "found no such folder; in data/mine; put the data set there, or leave it out" in ended.err
+    states = {cell["dataset"]: cell["state"] for cell in bench.plan("folders", "--data-root", "data")}
+    assert states == {"toy": "done", "mine": "unavailable"}
     return bench
 
 
@@ -200,7 +203,7 @@ def test_a_damaged_record_is_refused(finished: Workbench, damage: Callable[[Path
     before = tree(finished.results)
     try:
         for command in ("run", "report"):
-            message = finished.call(command, "right", code=2).message
+            message = finished.call(command, "folders", code=2).message
             assert message["where"] == str(Path("results") / "records" / identity)
             assert "remove that folder and run the cell again" in message["remedy"]
         assert tree(finished.results) == before
@@ -214,18 +217,18 @@ def test_a_results_folder_that_cannot_be_written(finished: Workbench) -> None:
     other = finished.folder / "taken"
     other.mkdir(exist_ok=True)
     (other / "work").write_text("a file in the place of a folder")
-    message = finished.run("right", "--results", str(other), code=2).message
+    message = finished.run("folders", "--results", str(other), code=2).message
     assert message["expected"] == "a folder that can be written"
     assert str(other) in message["where"]
     assert "--results" in message["remedy"]
     if os.geteuid() != 0:
         locked = finished.folder / "locked"
         locked.mkdir(mode=0o500, exist_ok=True)
-        assert "--results" in finished.run("right", "--results", str(locked), code=2).message["remedy"]
+        assert "--results" in finished.run("folders", "--results", str(locked), code=2).message["remedy"]
 
 
 def test_asking_for_the_sheet_of_a_run_that_never_was(finished: Workbench) -> None:
     message = finished.call("report", "wrong", "--as-run", code=2).message
     assert "sheets" in message["where"]
-    message = finished.call("report", "right", "--with-records", code=2).message
+    message = finished.call("report", "folders", "--with-records", code=2).message
     assert message["found"] == "no --out"

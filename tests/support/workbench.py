@@ -150,7 +150,7 @@ def group_members(leader: int) -> list[int]:
     return found
 
 
-def wait_until(condition: Any, seconds: float = 60.0, step: float = 0.02) -> None:  # noqa: ANN401
+def wait_until(condition: Any, seconds: float = 60.0, step: float = 0.02) -> None:
     """Wait for a condition to hold.
 
     Raises:

@@ -4,6 +4,7 @@ The clock runs over a whole `load` into an empty cache: starting the processes, 
 subjects, rendering, encoding as PNG, writing the shards and mapping them. Processor time is printed beside it, since a
 busy machine slows the clock.
 """
+# ruff: noqa: INP001 (a script, not a package)
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ import signal
 from dataclasses import replace
 
 import torch
-from ferbench.train import Batch, Context, Output, TestBatch
 from torch import Tensor
 
+from ferbench.train import Batch, Context, Output, TestBatch
 from ferbench_toy.learners import Learner, note_training
 from ferbench_toy.options import FaultyOptions
 

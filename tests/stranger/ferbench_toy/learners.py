@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from ferbench.train import (
     Batch,
     Classifier,
@@ -25,8 +27,6 @@ from ferbench.train import (
     Steps,
     TestBatch,
 )
-from torch import Tensor, nn
-
 from ferbench_toy.options import LearnerOptions
 
 LOSS_SCALE = 1.0  # tests edit this line

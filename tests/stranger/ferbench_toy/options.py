@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ferbench import ClassifierOptions, Options
 from pydantic import Field
+
+from ferbench import ClassifierOptions, Options
 
 
 class PatternOptions(Options):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from ferbench import DataSource, Site
 from ferbench.canonical import source_digest
-
 from ferbench_toy.options import PatternOptions
 from ferbench_toy.plugin import CLASSES
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ferbench import DatasetCard, DatasetEntry, MethodEntry, MetricEntry, hookimpl
-
 from ferbench_toy.options import FaultyOptions, LearnerOptions, PatternOptions
 
 CLASSES = ("anger", "fear", "happiness", "neutral")

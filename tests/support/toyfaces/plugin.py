@@ -23,5 +23,6 @@ def ferbench_methods() -> list[MethodEntry]:
     return [
         MethodEntry(name="toy-net", factory="toyfaces.methods:Net", config=NetOptions, weights=("backbone", "extra.*")),
         MethodEntry(name="toy-spy", factory="toyfaces.methods:Spy", config=NetOptions, test_inputs=("pose",)),
+        MethodEntry(name="toy-cheat", factory="toyfaces.methods:Net", config=NetOptions, requires=("votes",)),
         MethodEntry(name="toy-vain", factory="toyfaces.methods:Net", config=NetOptions, requires=("beauty",)),
     ]

