@@ -164,6 +164,14 @@ def read_benchmarks(path: Path) -> BenchmarkFile:
         parsed = BenchmarkFile.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
         raise _explain(document, path, error) from None
+    for name, bench in parsed.benchmark.items():
+        if bench.name not in {"", name}:
+            raise ConfigError(
+                expected=f"the benchmark's name in [benchmark.{name}]",
+                found=f"name = {bench.name!r} besides",
+                where=f"{path}, at benchmark.{name}.name",
+                remedy="remove it; 'title' is for people",
+            )
     named = {name: bench.model_copy(update={"name": name}) for name, bench in parsed.benchmark.items()}
     return parsed.model_copy(update={"benchmark": named})
 

@@ -102,8 +102,14 @@ class _States:
         if spec.id in self.failed:
             return FAILED, str(self.store.read_failure(spec.id).get("error", ""))
         if spec.design_id in self.designs:
-            return PENDING, "source changed"
+            return PENDING, self._what_changed(spec)
         return PENDING, ""
+
+    def _what_changed(self, spec: TrainingSpec) -> str:
+        """Say why a cell of the same design has another id: its data or the code."""
+        old = self.store.data_identities(spec.design_id)
+        new = [part.identity for part in spec.prepared]
+        return "data changed" if old and old != new else "source changed"
 
 
 @dataclass(frozen=True)
@@ -268,7 +274,22 @@ def make_plan(benchmark: Benchmark, registry: Registry, resolver: Resolver, resu
     store = RecordStore(results)
     states = _States(store.done(), store.failed(), store.designs(), store)
     cells = tuple(_Planner(benchmark, registry, resolver, states).cells())
+    _check_columns(benchmark, cells)
     return Plan(benchmark, cells, resolver)
+
+
+def _check_columns(benchmark: Benchmark, cells: tuple[Cell, ...]) -> None:
+    places = [(cell.entry, cell.dataset, cell.protocol, cell.fold, cell.seed) for cell in cells]
+    if len(set(places)) == len(places):
+        return
+    seen: set[tuple[str, str, str, int, int]] = set()
+    twice = next(place for place in places if place in seen or seen.add(place))  # type: ignore[func-returns-value]
+    raise ConfigError(
+        expected="every column of the leaderboard once",
+        found=f"{twice[1]} {twice[2]} twice",
+        where=f"benchmark {benchmark.name}, protocols",
+        remedy="remove one of the protocol rows, or restrict them to different data sets",
+    )
 
 
 def _check_dataset_options(benchmark: Benchmark) -> None:

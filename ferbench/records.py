@@ -136,6 +136,15 @@ class RecordStore:
         """Return the design ids of finished cells: the same cell, whatever the source code was."""
         return frozenset(_names(self.root / "designs"))
 
+    def data_identities(self, design: str) -> list[str]:
+        """Return what identified the data of the finished cell of a design; empty when that cannot be read."""
+        try:
+            identity = (self.root / "designs" / design).read_text()
+            spec = json.loads((self.records / identity / RECORD).read_bytes())["spec"]
+        except (OSError, ValueError, KeyError):  # a record that was removed or damaged says nothing of the past
+            return []
+        return [part["identity"] for part in (spec["data"], spec["test"]) if part is not None]
+
     def write(
         self,
         content: Mapping[str, Any],

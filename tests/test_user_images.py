@@ -165,7 +165,9 @@ def test_a_csv_of_another_name_is_used_when_named_and_must_exist(root: Path) -> 
     [
         ((), "at least two class-named folders of images"),
         (("fear/1.png",), "at least two class-named folders of images"),
-        (("fear/1.png", "anger/readme.txt"), "at least one image in every class folder; found an empty class; .*anger"),
+        (("fear/1.png", "anger/.hidden"), "at least one image in every class folder; found an empty class; .*anger"),
+        (("fear/1.png", "anger/1.png", "anger/2.heic"), "1 other files, such as '2.heic'; .*anger"),
+        (("fear/1.png", "anger/1.png", "2.png"), "every image in a folder named after its class; found 1 beside them"),
     ],
 )
 def test_a_folder_without_classes_is_refused(tmp_path: Path, names: tuple[str, ...], message: str) -> None:

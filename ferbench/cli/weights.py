@@ -25,6 +25,8 @@ def list_command(config: Config = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
+    if not rows:
+        typer.echo("no benchmark file names weights")
     for row in rows:
         typer.echo(f"{row['name']}: {row['origin']} ({row['file']})")
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import datasets
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
+CLUTTER = {"Thumbs.db", "desktop.ini"}
+"""What operating systems leave in folders of images."""
 
 
 class ImageFolderOptions(Options):
@@ -85,12 +87,20 @@ class ImageFolder(DataSource[ImageFolderOptions]):
             DataError: no class folder, or a class without images.
         """
         tops = sorted(path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        loose = [path for path in self._folder.iterdir() if path.suffix.lower() in SUFFIXES]
+        if loose:
+            raise DataError(
+                expected="every image in a folder named after its class",
+                found=f"{len(loose)} beside them, such as {loose[0].name!r}",
+                where=str(self._folder),
+                remedy="move them into class folders, or out of the data set",
+            )
         divided = bool(tops) and all(path.name in SPLITS for path in tops)
         found: list[tuple[Path, str, str]] = []
         for top in tops:
             classes = sorted(path for path in top.iterdir() if path.is_dir()) if divided else [top]
             for folder in classes:
-                images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+                images = self._images_in(folder)
                 if not images:
                     raise DataError(
                         expected="at least one image in every class folder",
@@ -107,6 +117,19 @@ class ImageFolder(DataSource[ImageFolderOptions]):
                 remedy="put the images of each class into a folder named after it",
             )
         return found
+
+    def _images_in(self, folder: Path) -> list[Path]:
+        """Return the images of a class; whatever else lies there is no image that was forgotten in silence."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        others = [path for path in files if path.suffix.lower() not in SUFFIXES and path.name not in CLUTTER]
+        if others:
+            raise DataError(
+                expected=f"images ({', '.join(sorted(SUFFIXES))})",
+                found=f"{len(others)} other files, such as {others[0].name!r}",
+                where=str(folder),
+                remedy="convert them, or take them out of the class folders",
+            )
+        return [path for path in files if path.suffix.lower() in SUFFIXES]
 
     @cached_property
     def _attributes(self) -> Attributes:

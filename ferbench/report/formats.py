@@ -135,8 +135,8 @@ class Leaderboard:
         reasons = {(cell.entry, cell.dataset, cell.reason) for cell in sheet.cells if cell.state == "unavailable"}
         lines += [f"- Unavailable: {entry} on {data}: {why}." for entry, data, why in sorted(reasons)]
         for note in dict.fromkeys(sheet.notes.values()):
-            names = [name for name, other in sheet.notes.items() if other == note]
-            lines.append(f"- {', '.join(names)}: {note}")
+            told = [name for name, other in sheet.notes.items() if other == note]
+            lines.append(f"- {', '.join(told)}: {note}")
         return "\n".join(lines)
 
     def _selection(self) -> str:

@@ -44,7 +44,7 @@ class Outcome:
         diagnostics: values recorded for training samples.
         kept: arrays the method wants stored.
         training_ids: (N,) ids of the training samples.
-        clean_labels: (N,) their labels before the protocol changed any, as classes of the whole data set.
+        clean_labels: (N,) names of their classes before the protocol changed any.
         cost: parameters, FLOPs, seconds, images/s, memory.
         state: parameters of the epoch chosen on validation data, when asked for.
         normalisation: mean and std of the input.
@@ -59,7 +59,7 @@ class Outcome:
     diagnostics: dict[str, dict[int, list[float]]] = field(default_factory=dict)
     kept: dict[str, list[object]] = field(default_factory=dict)
     training_ids: npt.NDArray[np.str_] | None = None
-    clean_labels: npt.NDArray[np.int64] | None = None
+    clean_labels: npt.NDArray[np.str_] | None = None
     cost: dict[str, float] = field(default_factory=dict)
     state: dict[str, torch.Tensor] | None = None
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
@@ -357,7 +357,8 @@ def _finish(
     outcome.history = position.history
     outcome.diagnostics = trainer.context.diagnostics
     outcome.training_ids = cell.store.strings("id")[cell.fold.train]
-    outcome.clean_labels = cell.store.samples(cell.spec.target, cell.spec.target_edges).labels[cell.fold.train]
+    samples = cell.store.samples(cell.spec.target, cell.spec.target_edges)
+    outcome.clean_labels = np.asarray(samples.classes)[samples.labels[cell.fold.train]]
     outcome.kept = trainer.context.kept
     normalise = method.normalise()
     outcome.normalisation = (tuple(normalise.mean), tuple(normalise.std))

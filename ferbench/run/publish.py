@@ -101,8 +101,8 @@ def _diagnostics(outcome: Outcome) -> pa.Table:
                     "diagnostic": name,
                     "id": str(outcome.training_ids[position]),
                     "value": numbers,
-                    "label": int(outcome.fold.train_labels[position]),
-                    "clean_label": int(outcome.clean_labels[position]),
+                    "label": outcome.classes[outcome.fold.train_labels[position]],
+                    "clean_label": str(outcome.clean_labels[position]),
                 }
             )
     return pa.Table.from_pylist(rows)

@@ -83,7 +83,9 @@ class Scheduler:
             del self._waiting[job.id]
             broken = job.needs & set(self._broken)
             if broken:
-                why = "; ".join(f"{self._jobs[identity].title}: {self._broken[identity].error}" for identity in sorted(broken))
+                why = "; ".join(
+                    f"{self._jobs[identity].title}: {self._broken[identity].error}" for identity in sorted(broken)
+                )
                 trace = "".join(self._broken[identity].traceback for identity in sorted(broken))
                 self._fail(job, Event("failed", job.id, error=f"what it needs has failed: {why}", traceback=trace))
                 continue

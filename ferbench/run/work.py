@@ -23,8 +23,8 @@ from ferbench.run.cell import Outcome, Services, run_training
 from ferbench.run.jobs import Job, Stopped, failure
 from ferbench.run.leases import Leases
 from ferbench.run.publish import publish_record
-from ferbench.spec import FileWeightsSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
 from ferbench.sources import training_sources
+from ferbench.spec import FileWeightsSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
 from ferbench.trained import INFO, PARAMETERS, weights_folder, weights_ready, weights_root
 from ferbench.weights import LoadedWeights, read_weights, without_heads
 
