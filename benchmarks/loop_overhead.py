@@ -7,12 +7,13 @@ import time
 
 import numpy as np
 import torch
-from toy_store import cell_spec, make_store
 from torch import nn
+from toy_store import cell_spec, make_store
 
 from ferbench.data.store import Store
 from ferbench.plugins import discover
-from ferbench.run.cell import Services, divide, run_training
+from ferbench.run.cell import Services, run_training
+from ferbench.run.division import divide
 from ferbench.train.backbones import build_backbone
 
 EPOCHS, BATCH, LR, SHIFT, PAIRS = 4, 32, 1e-2, 3, 5

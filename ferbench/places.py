@@ -98,6 +98,13 @@ def new_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)  # gone already where the rename succeeded
 
 
+def sweep_asides(target: Path) -> None:
+    """Remove what killed writers of `target` left beside it; the caller holds the lock or the lease of `target`."""
+    for left in target.parent.glob(f".{target.name[:16]}.*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _flush(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ferbench.config import Benchmark, DatasetChoice, EntryChoice, ProtocolChoice
+from ferbench.entries import MethodEntry
 from ferbench.errors import ConfigError, DataError, FerbenchError, closest
-from ferbench.options import parse_options
-from ferbench.plugins import Provided, Registry, import_factory
+from ferbench.options import Options, parse_options
+from ferbench.plugins import Registry, import_factory
+from ferbench.protocols.base import Protocol
 from ferbench.records import RecordStore
 from ferbench.resolve import Resolver
 from ferbench.sources import training_sources
-from ferbench.spec import PreparedSpec, TrainingSpec, WeightsSpec
+from ferbench.spec import PreparedSpec, TrainingSpec
 
 DONE, PENDING, FAILED, UNAVAILABLE = "done", "pending", "failed", "unavailable"
 
@@ -113,17 +115,40 @@ class _States:
 
 
 @dataclass(frozen=True)
-class _Column:
-    """A data set (or a pair) under a protocol."""
+class _Place:
+    """Where a protocol row of the benchmark applies: a data set, or a pair."""
 
     train: DatasetChoice
     test: DatasetChoice | None
-    protocol: ProtocolChoice
+    row: ProtocolChoice
     where: str
 
     @property
     def label(self) -> str:
         return self.train.name if self.test is None else f"{self.train.name}->{self.test.name}"
+
+    @property
+    def choices(self) -> tuple[DatasetChoice, ...]:
+        return (self.train,) if self.test is None else (self.train, self.test)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the leaderboard: a place, its protocol, and its data or why there is none.
+
+    Attributes:
+        package: the import package of the protocol's plugin.
+        data: the prepared data sets, as many as the place has; empty when they cannot be had.
+        problem: why they cannot.
+        missing: True when that is for want of the user's files.
+    """
+
+    place: _Place
+    protocol: Protocol[Options]
+    package: str
+    data: tuple[PreparedSpec, ...] = ()
+    problem: str = ""
+    missing: bool = False
 
 
 @dataclass
@@ -132,30 +157,28 @@ class _Planner:
     registry: Registry
     resolver: Resolver
     states: _States
-    _weights: dict[tuple[str, str], Mapping[str, WeightsSpec]] = field(default_factory=dict)
 
     def cells(self) -> Iterator[Cell]:
-        for column in self._columns():
-            provided = self.registry.protocol(column.protocol.name, column.where)
-            kind = import_factory(provided)
-            options = parse_options(provided.entry.options, column.protocol.options, column.where)
-            protocol = kind(options)
-            data, problem, missing = self._data(column, protocol.needs)
+        seen: set[tuple[str, str]] = set()
+        for place in self._places():
+            column = self._column(place)
+            if (place.label, column.protocol.label) in seen:
+                raise _two_alike(place, column.protocol.label)
+            seen.add((place.label, column.protocol.label))
             for entry in self.benchmark.entry:
-                yield from self._row(column, provided, protocol, entry, data, problem, missing)
+                yield from self._cells_of(column, entry)
 
-    def _columns(self) -> Iterator[_Column]:
+    def _places(self) -> Iterator[_Place]:
         by_name = {choice.name: choice for choice in self.benchmark.dataset}
-        for position, protocol in enumerate(self.benchmark.protocol):
-            where = f"benchmark {self.benchmark.name}, protocol {position + 1} ({protocol.name})"
-            crosses = import_factory(self.registry.protocol(protocol.name, where)).crosses
-            if crosses:
-                pairs = protocol.pairs or tuple((a, b) for a in by_name for b in by_name if a != b)
+        for position, row in enumerate(self.benchmark.protocol):
+            where = f"benchmark {self.benchmark.name}, protocol {position + 1} ({row.name})"
+            if import_factory(self.registry.protocol(row.name, where)).crosses:
+                pairs = row.pairs or tuple((a, b) for a in by_name for b in by_name if a != b)
                 for first, second in pairs:
-                    yield _Column(self._known(first, where), self._known(second, where), protocol, where)
+                    yield _Place(self._known(first, where), self._known(second, where), row, where)
             else:
-                for name in protocol.datasets or by_name:
-                    yield _Column(self._known(name, where), None, protocol, where)
+                for name in row.datasets or by_name:
+                    yield _Place(self._known(name, where), None, row, where)
 
     def _known(self, name: str, where: str) -> DatasetChoice:
         names = [choice.name for choice in self.benchmark.dataset]
@@ -169,81 +192,73 @@ class _Planner:
             remedy=f"{closest(name, names)}correct the name",
         )
 
-    def _data(
-        self, column: _Column, needs: frozenset[str]
-    ) -> tuple[tuple[PreparedSpec, PreparedSpec | None] | None, str, bool]:
-        """Return the prepared data of a column, or why it cannot be had, and whether that is for want of files."""
+    def _column(self, place: _Place) -> _Column:
+        provided = self.registry.protocol(place.row.name, place.where)
+        options = parse_options(provided.entry.options, place.row.options, place.where)
+        column = _Column(place, import_factory(provided)(options), provided.package)
         specs: list[PreparedSpec] = []
-        for choice in (column.train, column.test):
-            if choice is None:
-                continue
+        for choice in place.choices:
             try:
-                specs.append(self.resolver.prepared(choice, self.benchmark.preprocessor, column.where))
-                lacking = needs - self.resolver.columns(choice, column.where)
+                specs.append(self.resolver.prepared(choice, self.benchmark.preprocessor, place.where))
+                lacking = column.protocol.needs - self.resolver.columns(choice, place.where)
             except DataError as error:
-                return None, str(error), True
+                return replace(column, problem=str(error), missing=True)
             if lacking:
-                return (
-                    None,
-                    f"{choice.name} has no column {', '.join(sorted(lacking))}, which {column.protocol.name} needs",
-                    False,
-                )
-        return (specs[0], specs[1] if len(specs) > 1 else None), "", False
+                names = ", ".join(sorted(lacking))
+                return replace(column, problem=f"{choice.name} has no column {names}, which {place.row.name} needs")
+        return replace(column, data=tuple(specs))
 
-    def _row(  # noqa: PLR0913  the five axes of the grid
-        self,
-        column: _Column,
-        provided: Provided[Any],
-        protocol: Any,  # noqa: ANN401  a Protocol of any options
-        entry: EntryChoice,
-        data: tuple[PreparedSpec, PreparedSpec | None] | None,
-        problem: str,
-        missing: bool,
-    ) -> Iterator[Cell]:
-        where = f"benchmark {self.benchmark.name}, entry {entry.name!r}"
+    def _cells_of(self, column: _Column, entry: EntryChoice) -> Iterator[Cell]:
+        """Yield the cells of one row in one column."""
+        place, where = column.place, f"benchmark {self.benchmark.name}, entry {entry.name!r}"
         method = self.registry.method(entry.method, where)
-        given = {**entry.options, **entry.dataset_options.get(column.train.name, {})}
+        given = {**entry.options, **entry.dataset_options.get(place.train.name, {})}
         options = parse_options(method.entry.config, given, where).model_dump(mode="json")
-        if data is not None:
-            inputs = set(method.entry.test_inputs)
-            problem = self._lacking(column.train, {*method.entry.requires, *inputs}, entry.method, where)
-            if not problem and column.test is not None:
-                problem = self._lacking(column.test, inputs, entry.method, where)
-        sources = training_sources(method.package, provided.package)
-        label, compute = protocol.label, self.benchmark.compute.model_dump(mode="json")
-        protocol_options = protocol.options.model_dump(mode="json")
-        for fold in range(protocol.folds):
+        problem = column.problem or self._unfit(method.entry, place, where)
+        training = None if problem else self._training(column, entry.method, method.package, options)
+        for fold in range(column.protocol.folds):
             for seed in self.benchmark.seeds:
                 spec, state, reason = None, UNAVAILABLE, problem
-                if not problem and data is not None:
-                    spec = TrainingSpec(
-                        data=data[0],
-                        test=data[1],
-                        method=entry.method,
-                        options=options,
-                        protocol=column.protocol.name,
-                        protocol_options=protocol_options,
-                        protocol_label=label,
-                        fold=fold,
-                        seed=seed,
-                        compute=compute,
-                        sources=sources,
-                    )
-                    spec = self.resolver.with_weights(spec, entry, self.benchmark, where)
+                if training is not None:
+                    drawn = replace(training, fold=fold, seed=seed)
+                    spec = self.resolver.with_weights(drawn, entry, self.benchmark, where)
                     state, reason = self.states.of(spec)
                 yield Cell(
                     entry=entry.name,
-                    dataset=column.label,
+                    dataset=place.label,
                     preprocessor=self.benchmark.preprocessor.name,
                     method=entry.method,
-                    protocol=label,
+                    protocol=column.protocol.label,
                     fold=fold,
                     seed=seed,
                     spec=spec,
                     state=state,
                     reason=reason,
-                    missing_data=missing,
+                    missing_data=column.missing,
                 )
+
+    def _training(self, column: _Column, method: str, package: str, options: Mapping[str, Any]) -> TrainingSpec:
+        """Return the spec of a row's first cell, before it is given weights."""
+        return TrainingSpec(
+            data=column.data[0],
+            test=column.data[1] if len(column.data) > 1 else None,
+            method=method,
+            options=options,
+            protocol=column.place.row.name,
+            protocol_options=column.protocol.options.model_dump(mode="json"),
+            protocol_label=column.protocol.label,
+            fold=0,
+            seed=0,
+            compute=self.benchmark.compute.model_dump(mode="json"),
+            sources=training_sources(package, column.package),
+        )
+
+    def _unfit(self, method: MethodEntry, place: _Place, where: str) -> str:
+        """Say why a method cannot work on the data of a place; empty when it can."""
+        problem = self._lacking(place.train, {*method.requires, *method.test_inputs}, method.name, where)
+        if not problem and place.test is not None:
+            problem = self._lacking(place.test, set(method.test_inputs), method.name, where)
+        return problem
 
     def _lacking(self, choice: DatasetChoice, names: set[str], method: str, where: str) -> str:
         """Say which columns a method needs and may not or cannot have; empty when it has them all."""
@@ -253,6 +268,16 @@ class _Planner:
             return f"{method} needs {', '.join(secret)} of {choice.name}: it tells the label, no method ever sees it"
         lacking = sorted(names - self.resolver.columns(choice, where))
         return f"{choice.name} has no column {', '.join(lacking)}, which {method} needs" if lacking else ""
+
+
+def _two_alike(place: _Place, label: str) -> FerbenchError:
+    """Their folds would be averaged into one figure."""
+    return ConfigError(
+        expected="protocols that print differently on one data set",
+        found=f"two that print as {label!r} on {place.label}",
+        where=place.where,
+        remedy="put one of them into a benchmark of its own",
+    )
 
 
 def make_plan(benchmark: Benchmark, registry: Registry, resolver: Resolver, results: Path) -> Plan:
@@ -274,22 +299,7 @@ def make_plan(benchmark: Benchmark, registry: Registry, resolver: Resolver, resu
     store = RecordStore(results)
     states = _States(store.done(), store.failed(), store.designs(), store)
     cells = tuple(_Planner(benchmark, registry, resolver, states).cells())
-    _check_columns(benchmark, cells)
     return Plan(benchmark, cells, resolver)
-
-
-def _check_columns(benchmark: Benchmark, cells: tuple[Cell, ...]) -> None:
-    places = [(cell.entry, cell.dataset, cell.protocol, cell.fold, cell.seed) for cell in cells]
-    if len(set(places)) == len(places):
-        return
-    seen: set[tuple[str, str, str, int, int]] = set()
-    twice = next(place for place in places if place in seen or seen.add(place))  # type: ignore[func-returns-value]
-    raise ConfigError(
-        expected="every column of the leaderboard once",
-        found=f"{twice[1]} {twice[2]} twice",
-        where=f"benchmark {benchmark.name}, protocols",
-        remedy="remove one of the protocol rows, or restrict them to different data sets",
-    )
 
 
 def _check_dataset_options(benchmark: Benchmark) -> None:

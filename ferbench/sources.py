@@ -10,7 +10,8 @@ from ferbench.plugins import package_files
 
 _CORE = Path(__file__).parent
 _PREPARING = ("data/prepare.py", "data/preprocess.py")
-_TRAINING = ("train", "protocols", "data/store.py", "labels.py", "weights.py", "run/cell.py")
+_RUNNING = ("run/cell.py", "run/division.py", "run/outcome.py")
+_TRAINING = ("train", "protocols", "data/store.py", "labels.py", "weights.py", *_RUNNING)
 
 
 @cache

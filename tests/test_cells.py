@@ -20,7 +20,9 @@ from ferbench.plugins import Registry
 from ferbench.predictions import Predictions
 from ferbench.protocols import Fold
 from ferbench.resolve import Resolver
-from ferbench.run.cell import Outcome, Services, _Selection, divide, prediction_digest, run_training
+from ferbench.run.cell import Services, run_training
+from ferbench.run.division import divide
+from ferbench.run.outcome import Outcome, Selection, prediction_digest
 from ferbench.run.session import prepare_all
 from ferbench.spec import TrainingSpec
 
@@ -134,7 +136,7 @@ def test_the_epoch_is_chosen_by_validation_accuracy_then_loss_then_the_earlier()
         probabilities = np.asarray([[1, 0]] * right + [[0, 1]] * (4 - right), dtype=np.float32)
         return accurate, loss, Predictions(np.asarray(list("abcd")), probabilities, labels, ("a", "b"))
 
-    selection = _Selection(outcome, evaluate, lambda: {"epoch": torch.tensor(len(outcome.validation))})
+    selection = Selection(outcome, evaluate, lambda: {"epoch": torch.tensor(len(outcome.validation))})
     for epoch in range(1, 7):
         selection(epoch)
     assert outcome.selected == {"validation": 3, "oracle": 4, "last": 6}

@@ -26,7 +26,8 @@ from ferbench.plugins import Registry
 from ferbench.predictions import Predictions
 from ferbench.protocols import Fold, Samples
 from ferbench.resolve import Resolver
-from ferbench.run.cell import Outcome, Services, run_training
+from ferbench.run.cell import Services, run_training
+from ferbench.run.outcome import Outcome
 from ferbench.run.session import prepare_all
 
 HARNESS = (Store, Fold, Samples, Predictions, Outcome, pa.Table, pa.ChunkedArray, pa.Array)

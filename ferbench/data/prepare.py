@@ -20,7 +20,7 @@ from ferbench.data.store import IMAGES, INFO, TABLE, Store, store_folder
 from ferbench.datasource import DataSource, ProgressBar, Site, silent_progress
 from ferbench.errors import DataError
 from ferbench.options import Options
-from ferbench.places import cache_folder, explained, new_folder
+from ferbench.places import cache_folder, explained, new_folder, sweep_asides
 from ferbench.spec import PreparedSpec
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def prepare(job: Preparation, *, workers: int = 1, progress: ProgressBar = silen
     if not folder.exists():
         with filelock.FileLock(f"{folder}.lock"):
             if not folder.exists():
+                sweep_asides(folder)
                 _make(job, folder, workers, progress)
     return Store.open(job.spec)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,53 +15,19 @@ from accelerate.state import AcceleratorState
 
 from ferbench.data.store import Store
 from ferbench.errors import ConfigError, MethodError
-from ferbench.metrics.classification import accuracy
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.predictions import Predictions
-from ferbench.protocols.base import Fold, check_fold
+from ferbench.protocols.base import Fold
+from ferbench.run.cost import flops_of, peak_memory, reset_peak_memory
+from ferbench.run.division import divide
+from ferbench.run.outcome import Outcome, Selection
 from ferbench.spec import TrainingSpec
 from ferbench.train.loop import Hooks, Trainer, seed_everything
 from ferbench.train.method import Method, Setup
 from ferbench.train.prediction import predict
 from ferbench.train.task import Array, Column, ImageRows, Task, TrainingSet, encode
-from ferbench.train.transforms import Transform
 from ferbench.weights import LoadedWeights
-
-
-@dataclass
-class Outcome:
-    """What training and testing a spec gave.
-
-    Attributes:
-        fold: the division used.
-        classes: class names.
-        epochs: test predictions of the epochs that were selected, by epoch.
-        selected: epoch by selection (`validation`, `last`, `oracle`).
-        validation: validation accuracy by evaluated epoch.
-        history: means of what was logged, by epoch.
-        diagnostics: values recorded for training samples.
-        kept: arrays the method wants stored.
-        training_ids: (N,) ids of the training samples.
-        clean_labels: (N,) names of their classes before the protocol changed any.
-        cost: parameters, FLOPs, seconds, images/s, memory.
-        state: parameters of the epoch chosen on validation data, when asked for.
-        normalisation: mean and std of the input.
-    """
-
-    fold: Fold
-    classes: tuple[str, ...]
-    epochs: dict[int, Predictions] = field(default_factory=dict)
-    selected: dict[str, int] = field(default_factory=dict)
-    validation: list[float] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    diagnostics: dict[str, dict[int, list[float]]] = field(default_factory=dict)
-    kept: dict[str, list[object]] = field(default_factory=dict)
-    training_ids: npt.NDArray[np.str_] | None = None
-    clean_labels: npt.NDArray[np.str_] | None = None
-    cost: dict[str, float] = field(default_factory=dict)
-    state: dict[str, torch.Tensor] | None = None
-    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,53 +49,6 @@ class Services:
     save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _state: None
     progress: Callable[[float, int], None] = lambda _share, _images: None
     keep_state: bool = False
-
-
-@dataclass
-class _Selection:
-    """Follows the evaluated epochs and keeps what the three selections need."""
-
-    outcome: Outcome
-    evaluate: Callable[[], tuple[float, float, Predictions]]
-    state: Callable[[], dict[str, torch.Tensor]] | None
-    best: tuple[float, float] = (-1.0, 0.0)
-    best_test: float = -1.0
-
-    def __call__(self, epoch: int) -> None:
-        validation, loss, predictions = self.evaluate()
-        outcome = self.outcome
-        outcome.validation.append(validation)
-        outcome.selected["last"] = epoch
-        # Equal accuracy: the lower validation loss, then the earlier epoch.
-        if (validation, -loss) > self.best:
-            self.best = (validation, -loss)
-            outcome.selected["validation"] = epoch
-            if self.state is not None:
-                outcome.state = self.state()
-        tested = accuracy(predictions) if len(predictions.ids) else 0.0
-        if tested > self.best_test:
-            self.best_test = tested
-            outcome.selected["oracle"] = epoch
-        outcome.epochs[epoch] = predictions
-        for old in set(outcome.epochs) - set(outcome.selected.values()):
-            del outcome.epochs[old]
-
-    def saved(self) -> dict[str, Any]:
-        outcome = self.outcome
-        return {
-            "best": self.best,
-            "best_test": self.best_test,
-            "selected": outcome.selected,
-            "validation": outcome.validation,
-            "predicted": {epoch: (made.probabilities, made.extras) for epoch, made in outcome.epochs.items()},
-            "state": outcome.state,
-        }
-
-    def restore(self, saved: Mapping[str, Any], like: Callable[[Array, Mapping[str, Array]], Predictions]) -> None:
-        self.best, self.best_test = saved["best"], saved["best_test"]
-        self.outcome.selected, self.outcome.validation = saved["selected"], saved["validation"]
-        self.outcome.epochs = {epoch: like(*made) for epoch, made in saved["predicted"].items()}
-        self.outcome.state = saved["state"]
 
 
 @dataclass
@@ -174,38 +92,6 @@ class _Cell:
             for name in self.test_store.info["columns"]
             if name not in {"split", "landmarks", "box"}
         }
-
-
-def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Registry) -> Fold:
-    """Return the spec's train / validation / test division, checked for leaks.
-
-    Raises:
-        DataError: the data cannot be divided so, or a subject or an image stands on both sides.
-    """
-    where = f"{spec.data.dataset}, {spec.protocol_label}, fold {spec.fold}"
-    provided = registry.protocol(spec.protocol, where)
-    options = parse_options(provided.entry.options, spec.protocol_options, where)
-    protocol = import_factory(provided)(options)
-    # A recipe on the cell's own data divides by the label, as the cell does; only then comes its own target.
-    by_label = spec.target == "label" or spec.protocol != "all"
-    samples = store.samples() if by_label else store.samples(spec.target, spec.target_edges)
-    test_samples = test_store.samples() if spec.test is not None else None
-    fold: Fold = protocol.split(samples, spec.fold, spec.seed, test_samples)
-    if spec.protocol != "all":
-        check_fold(fold, samples, protocol.crosses, where)
-    if by_label and spec.target != "label":
-        targets = store.samples(spec.target, spec.target_edges)
-        fold = Fold(
-            targets.classes,
-            fold.train,
-            targets.labels[fold.train],
-            fold.validation,
-            targets.labels[fold.validation],
-            fold.test[:0],
-            fold.test_labels[:0],
-            {**fold.notes, "target": spec.target},
-        )
-    return fold
 
 
 def make_accelerator(compute: Mapping[str, Any]) -> Accelerator:
@@ -312,7 +198,7 @@ def _train_and_test(
         return {name: value.detach().cpu().clone() for name, value in tensors.items()}
 
     outcome = Outcome(fold, fold.classes)
-    selection = _Selection(outcome, evaluate, state if services.keep_state else None)
+    selection = Selection(outcome, evaluate, state if services.keep_state else None)
     hooks = Hooks(
         evaluated=selection,
         checkpoint=lambda training_state: services.save(
@@ -325,9 +211,9 @@ def _train_and_test(
     saved = _load_checkpoint(services.checkpoint)
     if saved is not None:
         selection.restore(saved["selection"], tested)
-    _reset_peak_memory()
+    reset_peak_memory()
     trainer.run(saved["training"] if saved is not None else None)
-    _finish(cell, method, trainer, outcome, transform)
+    _finish(cell, method, trainer, outcome)
     return outcome
 
 
@@ -339,13 +225,7 @@ def _load_checkpoint(path: Path | None) -> Mapping[str, Any] | None:
     return loaded
 
 
-def _finish(
-    cell: _Cell,
-    method: Method[Options],
-    trainer: Trainer,
-    outcome: Outcome,
-    transform: Transform,
-) -> None:
+def _finish(cell: _Cell, method: Method[Options], trainer: Trainer, outcome: Outcome) -> None:
     position = trainer.position
     if not outcome.selected:
         raise MethodError(
@@ -364,48 +244,18 @@ def _finish(
     outcome.normalisation = (tuple(normalise.mean), tuple(normalise.std))
     outcome.cost = {
         "parameters": float(sum(parameter.numel() for parameter in method.parameters())),
-        "flops": _flops(method, cell, transform, trainer.context.accelerator),
+        "flops": _flops(cell, method, trainer),
         "train_seconds": position.seconds,
         "images_per_second": position.images / max(position.seconds, 1e-9),
-        "peak_memory_mb": _peak_memory(),
+        "peak_memory_mb": peak_memory(),
     }
 
 
-def _flops(method: Method[Options], cell: _Cell, transform: Transform, accelerator: Accelerator) -> float:
-    """Return the floating-point operations of predicting one image."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    one = ImageRows(cell.store.images, cell.fold.train[:1])
+def _flops(cell: _Cell, method: Method[Options], trainer: Trainer) -> float:
+    rows = cell.fold.train[:1]
     _, kinds = cell.training_set()
-    counter = FlopCounterMode(display=False)
-    with counter:
-        predict(method, one, cell.inputs(cell.store, cell.fold.train[:1], kinds), transform, accelerator)
-    return float(counter.get_total_flops())
-
-
-def _reset_peak_memory() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    elif (peak := Path("/proc/self/clear_refs")).exists():
-        peak.write_text("5")  # Linux: start the process's high-water mark anew
-
-
-def _peak_memory() -> float:
-    """Return the peak memory in MB: of the GPU where there is one, else of the process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e6
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1e3
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
-def prediction_digest(outcome: Outcome) -> str:
-    """Return the SHA-256 of the selected predictions, for comparing two runs at a glance."""
-    total = hashlib.sha256()
-    for epoch in sorted(outcome.epochs):
-        total.update(np.ascontiguousarray(outcome.epochs[epoch].probabilities).tobytes())
-    return total.hexdigest()
+    inputs = cell.inputs(cell.store, rows, kinds)
+    transform = method.transforms().test
+    return flops_of(
+        lambda: predict(method, ImageRows(cell.store.images, rows), inputs, transform, trainer.context.accelerator)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import subprocess
 import time
@@ -17,8 +18,8 @@ import torch
 from ferbench.metrics.evaluate import evaluate
 from ferbench.plugins import Registry
 from ferbench.records import PREDICTIONS, SELECTIONS, RecordStore, prediction_table
-from ferbench.run.cell import Outcome, prediction_digest
 from ferbench.run.jobs import Job
+from ferbench.run.outcome import Outcome, prediction_digest
 
 PACKAGES = (
     "accelerate",
@@ -60,8 +61,8 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
         "selected_epochs": outcome.selected,
         "metrics": {selection: by_epoch[outcome.selected[selection]] for selection in SELECTIONS},
         "validation_accuracy": outcome.validation,
-        "history": outcome.history,
-        "kept": outcome.kept,
+        "history": _without_nan(outcome.history),
+        "kept": _without_nan(outcome.kept),
         "cost": outcome.cost,
         "predictions_sha256": prediction_digest(outcome),
         "provenance": {
@@ -79,6 +80,15 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
     if outcome.diagnostics:
         files["diagnostics.parquet"] = _diagnostics(outcome)
     store.write(content, files, outcome.state if job.keep else None)
+
+
+def _without_nan(value: Any) -> Any:  # noqa: ANN401  any JSON value
+    """Return `value` with null where a number is NaN or infinite: JSON has neither, and a log may hold both."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(part) for key, part in value.items()}
+    return [_without_nan(part) for part in value] if isinstance(value, list) else value
 
 
 def _time(seconds: float) -> str:

@@ -16,12 +16,13 @@ from safetensors.torch import load_file, save
 
 from ferbench.canonical import file_digest
 from ferbench.errors import SourceChangedError, StorageError, WeightsError
-from ferbench.places import explained, new_folder
+from ferbench.places import explained, new_folder, sweep_asides
 from ferbench.plugins import Registry
 from ferbench.records import RecordStore
-from ferbench.run.cell import Outcome, Services, run_training
+from ferbench.run.cell import Services, run_training
 from ferbench.run.jobs import Job, Stopped, failure
 from ferbench.run.leases import Leases
+from ferbench.run.outcome import Outcome
 from ferbench.run.publish import publish_record
 from ferbench.sources import training_sources
 from ferbench.spec import FileWeightsSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
@@ -64,6 +65,7 @@ class Workplace:
             if job.recipe is None and store.has_failed(job.id):
                 return GIVEN_UP
             checkpoint = (weights_root() if job.recipe else store.work) / f"{job.id}.checkpoint"
+            sweep_asides(weights_folder(job.id) if job.recipe else store.records / job.id)
             try:
                 self._run(job, store, checkpoint)
             except (Stopped, StorageError, SourceChangedError):

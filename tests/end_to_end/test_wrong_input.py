@@ -34,6 +34,12 @@ WRONG = {
     "metric": ('["accuracy"]', '["acuracy"]', "'acuracy'", "did you mean 'accuracy'?"),
     "preprocessor": ('"resize"', '"risize"', "'risize'", "did you mean 'resize'?"),
     "TOML": ("[benchmark.right]", "[benchmark.right", "", "correct the file"),
+    "two protocols in one column": (
+        '{ name = "official" }',
+        '{ name = "official" }, { name = "official", options = { validation = 0.2 } }',
+        "two that print as 'official' on toy",
+        "a benchmark of its own",
+    ),
     "seeds": ("metrics =", "seeds = [1, 1]\nmetrics =", "[", "correct it"),
 }
 

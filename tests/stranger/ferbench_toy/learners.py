@@ -166,6 +166,7 @@ class Adversarial(Method[LearnerOptions]):
         hidden = nn.functional.cross_entropy(self.adversary(embedding), subject)
         context.minimise(told.mean() - 0.01 * hidden, "main")
         context.log("found", found.detach())
+        context.log("undefined", float("nan"))
         context.record("told", batch.index.flatten(), told)
 
     def _follow(self, context: Context) -> None:

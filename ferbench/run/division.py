@@ -1,0 +1,41 @@
+"""Apply a spec's protocol to prepared data."""
+
+from __future__ import annotations
+
+from ferbench.data.store import Store
+from ferbench.options import parse_options
+from ferbench.plugins import Registry, import_factory
+from ferbench.protocols.base import Fold, check_fold
+from ferbench.spec import TrainingSpec
+
+
+def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Registry) -> Fold:
+    """Return the spec's train / validation / test division, checked for leaks.
+
+    Raises:
+        DataError: the data cannot be divided so, or a subject or an image stands on both sides.
+    """
+    where = f"{spec.data.dataset}, {spec.protocol_label}, fold {spec.fold}"
+    provided = registry.protocol(spec.protocol, where)
+    options = parse_options(provided.entry.options, spec.protocol_options, where)
+    protocol = import_factory(provided)(options)
+    # A recipe on the cell's own data divides by the label, as the cell does; only then comes its own target.
+    by_label = spec.target == "label" or spec.protocol != "all"
+    samples = store.samples() if by_label else store.samples(spec.target, spec.target_edges)
+    test_samples = test_store.samples() if spec.test is not None else None
+    fold: Fold = protocol.split(samples, spec.fold, spec.seed, test_samples)
+    if spec.protocol != "all":
+        check_fold(fold, samples, protocol.crosses, where)
+    if by_label and spec.target != "label":
+        targets = store.samples(spec.target, spec.target_edges)
+        fold = Fold(
+            targets.classes,
+            fold.train,
+            targets.labels[fold.train],
+            fold.validation,
+            targets.labels[fold.validation],
+            fold.test[:0],
+            fold.test_labels[:0],
+            {**fold.notes, "target": spec.target},
+        )
+    return fold
