@@ -192,8 +192,8 @@ def test_a_recipe_is_trained_once_and_disclosed(grid: Workbench) -> None:
     assert listed == {"from-elsewhere": "trained on toy", "from-itself": "trained on toy"}
 
 
-def test_a_recipe_on_own_data_sees_no_test_image(grid: Workbench) -> None:
-    """The recipe's spec is the cell's own division; its training rows are told by the log of trainings."""
+def test_a_recipe_on_own_data_is_trained_on_the_cells_own_fold(grid: Workbench) -> None:
+    """The recipe's spec names the cell's own division: same protocol, options and fold."""
     for identity in (c["id"] for c in grid.plan("own")):
         spec = grid.records()[identity]["spec"]
         training = spec["weights"]["backbone"]["training"]
