@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ferbench.catalogue import list_benchmarks
+from ferbench.metrics.evaluate import metric_sources
 from ferbench.plan import Cell, make_plan
 from ferbench.plugins import discover
 from ferbench.predictions import Predictions
@@ -46,6 +47,7 @@ def finished(cells: tuple[Cell, ...], results: Path) -> None:
     ids = np.asarray([f"sample-{i:05d}" for i in range(150)])
     made = rng.dirichlet(np.ones(7), 150).astype(np.float32)
     table = prediction_table({1: Predictions(ids, made, rng.integers(0, 7, 150), CLASSES)})
+    sources = metric_sources(discover())
     metrics = {"accuracy": 0.5, **{f"confusion.{a}/{b}": 1.0 for a in CLASSES for b in CLASSES}}
     for cell in cells:
         assert cell.spec is not None  # rendered data is always there
@@ -57,6 +59,7 @@ def finished(cells: tuple[Cell, ...], results: Path) -> None:
             "selected_epochs": dict.fromkeys(("validation", "last", "oracle"), 1),
             "metrics": dict.fromkeys(("validation", "last", "oracle"), metrics),
             "cost": {"parameters": 1.0, "flops": 1.0, "train_seconds": 1.0, "images_per_second": 1.0},
+            "metric_sources": sources,
             "provenance": {
                 "weights": {},
                 "data": {},

@@ -49,6 +49,10 @@ class PluginError(InputError):
     """A plugin breaks the contract: a duplicated name, a misspelt hook, a factory that cannot be imported."""
 
 
+class LeakError(ConfigError):
+    """A cell would be tested on what its weights were trained on."""
+
+
 class DataError(InputError):
     """A data set is missing, incomplete or contradicts itself."""
 

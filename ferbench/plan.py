@@ -9,7 +9,7 @@ from typing import Any
 
 from ferbench.config import Benchmark, DatasetChoice, EntryChoice, ProtocolChoice
 from ferbench.entries import MethodEntry
-from ferbench.errors import ConfigError, DataError, FerbenchError, closest
+from ferbench.errors import ConfigError, DataError, FerbenchError, LeakError, closest
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.protocols.base import Protocol
@@ -221,8 +221,11 @@ class _Planner:
                 spec, state, reason = None, UNAVAILABLE, problem
                 if training is not None:
                     drawn = replace(training, fold=fold, seed=seed)
-                    spec = self.resolver.with_weights(drawn, entry, self.benchmark, where)
-                    state, reason = self.states.of(spec)
+                    try:
+                        spec = self.resolver.with_weights(drawn, entry, self.benchmark, where)
+                        state, reason = self.states.of(spec)
+                    except LeakError as error:
+                        reason = str(error)
                 yield Cell(
                     entry=entry.name,
                     dataset=place.label,

@@ -46,9 +46,9 @@ class Record:
         """The cell's id."""
         return str(self.content["id"])
 
-    def metrics(self, selection: str) -> Mapping[str, float]:
-        """Return the metrics of `validation`, `last` or `oracle`."""
-        values: Mapping[str, float] = self.content["metrics"][selection]
+    def metrics(self, selection: str) -> Mapping[str, float | None]:
+        """Return the metrics of `validation`, `last` or `oracle`; None where a metric had no value."""
+        values: Mapping[str, float | None] = self.content["metrics"][selection]
         return values
 
     def predictions(self, selection: str) -> Predictions:
@@ -109,9 +109,9 @@ class RecordStore:
         return self.root / "failures"
 
     @property
-    def work(self) -> Path:
+    def running(self) -> Path:
         """Folder of what is under way: leases and checkpoints."""
-        return self.root / "work"
+        return self.root / "running"
 
     def check_writable(self) -> None:
         """Find out now, not after an hour, whether the folder can be written.
@@ -120,9 +120,10 @@ class RecordStore:
             InputError: it cannot.
         """
         with explained(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root):
-                pass
+            for folder in (self.root, self.records, self.failures, self.running):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
 
     def done(self) -> frozenset[str]:
         """Return the ids of finished cells."""

@@ -11,7 +11,7 @@ from typing import Any
 from ferbench.canonical import canonical_json, digest, file_digest
 from ferbench.config import Benchmark, DatasetChoice, EntryChoice, PreprocessorChoice, Recipe, WeightsChoice
 from ferbench.datasource import DataSource
-from ferbench.errors import ConfigError, DataError, WeightsError, closest
+from ferbench.errors import ConfigError, DataError, LeakError, WeightsError, closest
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.sources import preparing_source, training_sources
@@ -196,11 +196,11 @@ class Resolver:
         name = spec.protocol if same_fold else "all"
         protocol = self.registry.protocol(name, where)
         if same_fold and data.identity != spec.data.identity:
-            raise ConfigError(
+            raise LeakError(
                 expected="a recipe on other data than the cell's test data",
                 found=f"{recipe.dataset}, which this cell is tested on",
                 where=where,
-                remedy="pretrain on another data set, or leave this entry out of the cross-dataset protocol",
+                remedy="pretrain on another data set",
             )
         tested = spec.test.fingerprint if spec.test is not None else None
         division = [spec.fold, spec.seed, spec.protocol_options, tested] if same_fold else []

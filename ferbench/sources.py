@@ -9,6 +9,7 @@ from ferbench.canonical import source_digest
 from ferbench.plugins import package_files
 
 _CORE = Path(__file__).parent
+_MEASURING = ("metrics", "predictions.py")
 _PREPARING = ("data/prepare.py", "data/preprocess.py")
 _RUNNING = ("run/cell.py", "run/division.py", "run/outcome.py")
 _TRAINING = ("train", "protocols", "data/store.py", "labels.py", "weights.py", *_RUNNING)
@@ -26,6 +27,12 @@ def package_source(package: str) -> str:
 def core_source() -> str:
     """Return the digest of the core's code that trains, splits, loads weights and predicts."""
     return _digest(_TRAINING)
+
+
+@cache
+def metric_source(package: str) -> str:
+    """Return the digest of the code of a plugin's metrics, or of the core's."""
+    return _digest(_MEASURING) if package == "ferbench" else f"{_digest(_MEASURING)}+{package_source(package)}"
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -174,7 +175,13 @@ class _Writer:
                 where=str(self.folder.parent),
                 remedy="free some space, or move the cache with FERBENCH_CACHE",
             )
-        return np.lib.format.open_memmap(self.folder / IMAGES, mode="w+", dtype=np.uint8, shape=(self.capacity, *shape))
+        path = self.folder / IMAGES
+        array: npt.NDArray[np.uint8] = np.lib.format.open_memmap(path, "w+", np.uint8, (self.capacity, *shape))
+        if hasattr(os, "posix_fallocate"):
+            # A sparse file on a disk that fills up would end the process by a signal, without a word.
+            with path.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+        return array
 
     def close(self, data: datasets.Dataset, job: Preparation) -> None:
         if self.images is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from ferbench.metrics.evaluate import evaluate
+from ferbench.metrics.evaluate import evaluate, metric_sources
 from ferbench.plugins import Registry
 from ferbench.records import SELECTIONS, Record, RecordStore
 from ferbench.report.sheet import Sheet
@@ -41,6 +41,8 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         RecordError: one of them was altered.
     """
     done = store.done()
+    sources = metric_sources(registry)
+    current = {name: sources[name] for name in {metric.split(".")[0] for metric in sheet.metrics}}
     runs: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
     provenance: dict[str, set[str]] = {}
@@ -50,9 +52,10 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         record = store.read(cell.id)
         base = {"entry": cell.entry, "method": cell.method, "dataset": cell.dataset, "protocol": cell.protocol}
         for selection in SELECTIONS:
-            values = _values(record, selection, sheet.metrics, registry)
+            values = _values(record, selection, current, registry)
             where = {**base, "fold": cell.fold, "seed": cell.seed, "selection": selection}
-            runs += [{**where, "metric": name, "value": values[name]} for name in sheet.metrics if name in values]
+            found = [name for name in sheet.metrics if values.get(name) is not None]
+            runs += [{**where, "metric": name, "value": values[name]} for name in found]
         costs.append({"entry": cell.entry, **{name: record.content["cost"].get(name) for name in COSTS}})
         _note(record.content["provenance"], provenance)
     columns = [*KEYS, "fold", "seed", "selection", "metric", "value"]
@@ -64,12 +67,14 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
     )
 
 
-def _values(record: Record, selection: str, wanted: Iterable[str], registry: Registry) -> Mapping[str, float]:
-    """Return the stored metrics; one installed after the record was made is computed from its predictions."""
-    stored = record.metrics(selection)
-    if all(name in stored or "." in name for name in wanted):
-        return stored
-    return {**evaluate(record.predictions(selection), registry), **stored}
+def _values(
+    record: Record, selection: str, current: Mapping[str, str], registry: Registry
+) -> Mapping[str, float | None]:
+    """Return the stored metrics if today's code made them; else compute them from the stored predictions."""
+    stored = record.content.get("metric_sources", {})
+    if all(stored.get(name) == digest for name, digest in current.items()):
+        return record.metrics(selection)
+    return evaluate(record.predictions(selection), registry)
 
 
 def _note(provenance: Mapping[str, Any], found: dict[str, set[str]]) -> None:

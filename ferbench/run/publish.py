@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from ferbench.metrics.evaluate import evaluate
+from ferbench.metrics.evaluate import evaluate, metric_sources
 from ferbench.plugins import Registry
 from ferbench.records import PREDICTIONS, SELECTIONS, RecordStore, prediction_table
 from ferbench.run.jobs import Job
@@ -59,6 +59,7 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
         "samples": {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)},
         "fold_notes": fold.notes,
         "selected_epochs": outcome.selected,
+        "metric_sources": metric_sources(registry),
         "metrics": {selection: by_epoch[outcome.selected[selection]] for selection in SELECTIONS},
         "validation_accuracy": outcome.validation,
         "history": _without_nan(outcome.history),

@@ -56,7 +56,7 @@ class Workplace:
             `finished` (now or before), `busy`, or `given-up` (another run has failed at it since this one began).
         """
         store = RecordStore(self.results)
-        leases = Leases(weights_root() / "leases" if job.recipe else store.work / "leases")
+        leases = Leases(weights_root() / "leases" if job.recipe else store.running / "leases")
         with leases.take(job.id) as free:
             if not free:
                 return BUSY
@@ -64,7 +64,7 @@ class Workplace:
                 return FINISHED
             if job.recipe is None and store.has_failed(job.id):
                 return GIVEN_UP
-            checkpoint = (weights_root() if job.recipe else store.work) / f"{job.id}.checkpoint"
+            checkpoint = (weights_root() if job.recipe else store.running) / f"{job.id}.checkpoint"
             sweep_asides(weights_folder(job.id) if job.recipe else store.records / job.id)
             try:
                 self._run(job, store, checkpoint)

@@ -150,7 +150,7 @@ def test_an_interrupted_run_ends_soon_and_says_so(story: Story, how: str) -> Non
 
 
 def test_nothing_is_left_behind(story: Story) -> None:
-    left = [path.name for path in (story.bench.results / "work").rglob("*") if path.is_file()]
+    left = [path.name for path in (story.bench.results / "running").rglob("*") if path.is_file()]
     assert left in ([], ["guard.lock"])
     assert not list(story.bench.results.glob("failures/*"))
     asides = [path.name for path in story.bench.folder.rglob(".*") if path.name != ".lock"]

@@ -222,7 +222,7 @@ def test_a_results_folder_that_cannot_be_written(finished: Workbench) -> None:
     """Root may write anywhere, so the folder is taken by a file."""
     other = finished.folder / "taken"
     other.mkdir(exist_ok=True)
-    (other / "work").write_text("a file in the place of a folder")
+    (other / "running").write_text("a file in the place of a folder")
     message = finished.run("folders", "--results", str(other), code=2).message
     assert message["expected"] == "a folder that can be written"
     assert str(other) in message["where"]
