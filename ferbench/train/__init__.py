@@ -1,6 +1,6 @@
 """What a method is made of. Importing this imports torch."""
 
-from ferbench.train.backbones import build_backbone
+from ferbench.train.backbones import build_backbone, feature_width
 from ferbench.train.batch import Batch, Output, TestBatch, Views
 from ferbench.train.classifier import Classifier
 from ferbench.train.context import Context
@@ -36,5 +36,6 @@ __all__ = [
     "Until",
     "Views",
     "build_backbone",
+    "feature_width",
     "freeze",
 ]

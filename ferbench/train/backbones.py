@@ -16,7 +16,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def build_backbone(name: str, in_channels: int = 3) -> nn.Module:
-    """Return an untrained backbone (B, C, h, w) → (B, num_features), pooled.
+    """Return an untrained backbone (B, C, h, w) → (B, D), pooled; `feature_width` tells D.
 
     Args:
         name: a small one of `SMALL`, or any timm model.
@@ -49,3 +49,8 @@ def build_backbone(name: str, in_channels: int = 3) -> nn.Module:
         )
     model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, in_chans=in_channels)
     return model
+
+
+def feature_width(backbone: nn.Module) -> int:
+    """Return D of a backbone's pooled features (B, D); some of timm's have a wider layer after pooling."""
+    return int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ferbench.classifier_options import ClassifierOptions
-from ferbench.train.backbones import build_backbone
+from ferbench.train.backbones import build_backbone, feature_width
 from ferbench.train.batch import Batch, Output, TestBatch
 from ferbench.train.context import Context
 from ferbench.train.method import Method, Setup
@@ -32,9 +32,8 @@ class Classifier(Method[OptionsT], Generic[OptionsT]):
         self.backbone = build_backbone(options.backbone, task.image_shape[2])
         if "backbone" in setup.weights:
             setup.weights["backbone"].into(self.backbone)
-        width = int(self.backbone.num_features)  # type: ignore[arg-type]  # every timm model has it
         self.dropout = nn.Dropout(options.dropout)
-        self.head = nn.Linear(width, len(task.classes))
+        self.head = nn.Linear(feature_width(self.backbone), len(task.classes))
 
     def embed(self, images: Tensor) -> Tensor:
         """Return pooled features: (B, C, h, w) → (B, D)."""
