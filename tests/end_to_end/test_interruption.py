@@ -78,7 +78,7 @@ class _Disturber:
         return any(path.stat().st_mtime > begun for path in self._checkpoints())
 
     def _checkpoints(self) -> list[Path]:
-        return [path for path in self.bench.results.glob("work/*.checkpoint") if path.exists()]
+        return [path for path in self.bench.results.glob("running/*.checkpoint") if path.exists()]
 
     def preparing(self, begun: float) -> bool:
         """Return whether the data is being prepared."""
