@@ -90,7 +90,6 @@ class WeightsChoice(_Table):
 
     path: str | None = None
     sha256: str | None = None
-    format: str = "auto"
     allow_pickle: bool = False
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None

@@ -82,6 +82,10 @@ class DataSource(ABC, Generic[OptionsT]):
     def columns(self) -> frozenset[str]:
         """Return the names of the columns `load` will give, without loading."""
 
+    def label_columns(self) -> tuple[str, ...]:
+        """Return columns that tell the label besides those of the card; methods never see them."""
+        return ()
+
     @abstractmethod
     def load(self, site: Site) -> datasets.Dataset:
         """Return the data set.

@@ -172,7 +172,9 @@ class _Planner:
         by_name = {choice.name: choice for choice in self.benchmark.dataset}
         for position, row in enumerate(self.benchmark.protocol):
             where = f"benchmark {self.benchmark.name}, protocol {position + 1} ({row.name})"
-            if import_factory(self.registry.protocol(row.name, where)).crosses:
+            crosses = import_factory(self.registry.protocol(row.name, where)).crosses
+            _check_restriction(row, crosses, where)
+            if crosses:
                 pairs = row.pairs or tuple((a, b) for a in by_name for b in by_name if a != b)
                 for first, second in pairs:
                     yield _Place(self._known(first, where), self._known(second, where), row, where)
@@ -266,11 +268,20 @@ class _Planner:
     def _lacking(self, choice: DatasetChoice, names: set[str], method: str, where: str) -> str:
         """Say which columns a method needs and may not or cannot have; empty when it has them all."""
         card = self.registry.dataset(choice.source or choice.name, where).entry.card
-        secret = sorted(names & set(card.label_columns))
+        told = {*card.label_columns, *self.resolver.source(choice, where).label_columns()}
+        secret = sorted(names & told)
         if secret:
             return f"{method} needs {', '.join(secret)} of {choice.name}: it tells the label, no method ever sees it"
         lacking = sorted(names - self.resolver.columns(choice, where))
         return f"{choice.name} has no column {', '.join(lacking)}, which {method} needs" if lacking else ""
+
+
+def _check_restriction(row: ProtocolChoice, crosses: bool, where: str) -> None:
+    wrong, right = ("datasets", "pairs") if crosses else ("pairs", "datasets")
+    if getattr(row, wrong) is not None:
+        raise ConfigError(
+            expected=f"'{right}' to restrict this protocol", found=f"'{wrong}'", where=where, remedy=f"write {right}"
+        )
 
 
 def _two_alike(place: _Place, label: str) -> FerbenchError:

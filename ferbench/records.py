@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,9 +221,16 @@ class RecordStore:
         (self.failures / f"{identity}.json").unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what killed writers left aside: folders that were never renamed and are an hour old."""
+        """Remove what killed writers left aside (an hour old, never renamed) and checkpoints of finished cells."""
         for path in _hidden(self.records):
             shutil.rmtree(path, ignore_errors=True)
+        done = self.done()
+        for path in self.running.glob("*.checkpoint"):
+            if path.stem in done:
+                path.unlink(missing_ok=True)
+        for path in self.running.glob("*.part"):
+            if time.time() - path.stat().st_mtime > 3600:
+                path.unlink(missing_ok=True)
 
 
 def _visible(folder: Path) -> list[str]:
@@ -249,8 +257,6 @@ def _names(folder: Path) -> list[str]:
 
 
 def _hidden(folder: Path) -> Iterator[Path]:
-    import time
-
     if not folder.is_dir():
         return
     for path in folder.iterdir():

@@ -38,6 +38,7 @@ class Resolver:
     sources: dict[str, DataSource[Options]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     _memory: dict[str, Any] = field(default_factory=dict)
+    _origins: dict[str, str] = field(default_factory=dict)
 
     def source(self, choice: DatasetChoice, where: str) -> DataSource[Options]:
         """Return the data source of a choice, made once.
@@ -68,8 +69,7 @@ class Resolver:
                 expected=f"the data set {choice.name} in its own folder below --data-root",
                 found="no such folder",
                 where=str(root),
-                remedy=f"put the data set there, or leave it out: --select dataset=… ('ferbench data layout "
-                f"{choice.source or choice.name}' tells its layout)",
+                remedy="put the data set there, or leave it out: --select dataset=…",
             )
         return root
 
@@ -95,6 +95,7 @@ class Resolver:
 
     def _prepared(self, choice: DatasetChoice, preprocessor: PreprocessorChoice, where: str) -> PreparedSpec:
         tool = self.registry.preprocessor(preprocessor.name, f"{where}, preprocessor")
+        data = self.registry.dataset(choice.source or choice.name, where)
         source = self.source(choice, where)
         lacking = tool.entry.needs - self.columns(choice, where)
         if lacking:
@@ -113,9 +114,12 @@ class Resolver:
             preprocessor_options=options.model_dump(mode="json"),
             preprocessor_version=tool.entry.version,
             no_face=preprocessor.no_face,
-            source=preparing_source(tool.package),
+            source=preparing_source(tool.package, data.package),
+            hidden=tuple(sorted({*data.entry.card.label_columns, *source.label_columns()})),
         )
         self.sources[spec.fingerprint] = source
+        # A generator draws other images from another seed; a user's folder holds the same under any option.
+        self._origins[spec.fingerprint] = f"{spec.dataset} {source.root or spec.options.get('seed')}"
         return spec
 
     def with_weights(self, spec: TrainingSpec, entry: EntryChoice, benchmark: Benchmark, where: str) -> TrainingSpec:
@@ -186,8 +190,22 @@ class Resolver:
             choice = own
         data = self.prepared(choice, recipe.preprocessor or benchmark.preprocessor, where)
         # Whoever holds out images of this data set must not have pretrained on them, in either direction.
-        touched = {part.identity for part in spec.prepared}
-        return self._training(recipe, spec, data, where, same_fold=data.identity in touched)
+        same_fold = data.fingerprint in {part.fingerprint for part in spec.prepared}
+        if not same_fold and self._related(data, spec):
+            raise LeakError(
+                expected="a recipe on the cell's own data exactly as the cell has it, or on other data",
+                found=f"{recipe.dataset} under other options or another preprocessor",
+                where=where,
+                remedy="give recipe and benchmark the same options and preprocessor, or pretrain on another data set",
+            )
+        return self._training(recipe, spec, data, where, same_fold=same_fold)
+
+    def _related(self, data: PreparedSpec, spec: TrainingSpec) -> bool:
+        """Return whether images of `data` may be images of the cell's data: the same content or the same origin."""
+        return any(
+            part.identity == data.identity or self._origins[part.fingerprint] == self._origins[data.fingerprint]
+            for part in spec.prepared
+        )
 
     def _training(
         self, recipe: Recipe, spec: TrainingSpec, data: PreparedSpec, where: str, *, same_fold: bool
@@ -195,7 +213,7 @@ class Resolver:
         method = self.registry.method(recipe.method, where)
         name = spec.protocol if same_fold else "all"
         protocol = self.registry.protocol(name, where)
-        if same_fold and data.identity != spec.data.identity:
+        if same_fold and data.fingerprint != spec.data.fingerprint:
             raise LeakError(
                 expected="a recipe on other data than the cell's test data",
                 found=f"{recipe.dataset}, which this cell is tested on",

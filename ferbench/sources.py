@@ -10,8 +10,8 @@ from ferbench.plugins import package_files
 
 _CORE = Path(__file__).parent
 _MEASURING = ("metrics", "predictions.py")
-_PREPARING = ("data/prepare.py", "data/preprocess.py")
-_RUNNING = ("run/cell.py", "run/division.py", "run/outcome.py")
+_PREPARING = ("data/prepare.py", "data/preprocess.py", "data/image_folder.py", "data/attributes.py")
+_RUNNING = ("run/cell.py", "run/division.py", "run/outcome.py", "run/work.py", "run/worker.py")
 _TRAINING = ("train", "protocols", "data/store.py", "labels.py", "weights.py", *_RUNNING)
 
 
@@ -36,9 +36,10 @@ def metric_source(package: str) -> str:
 
 
 @cache
-def preparing_source(package: str) -> str:
-    """Return the digest of the core's preparing code and, for a plugin's preprocessor, of its package."""
-    return _digest(_PREPARING) if package == "ferbench" else f"{_digest(_PREPARING)}+{package_source(package)}"
+def preparing_source(*packages: str) -> str:
+    """Return the digest of the core's loading and preparing code, and of the plugin packages that take part."""
+    others = sorted({package for package in packages if package != "ferbench"})
+    return "+".join([_digest(_PREPARING), *(package_source(package) for package in others)])
 
 
 def training_sources(method: str, protocol: str) -> dict[str, str]:

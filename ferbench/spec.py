@@ -24,7 +24,8 @@ class PreparedSpec:
         preprocessor_options: its options, defaults filled in.
         preprocessor_version: as its entry states.
         no_face: what happens to images without a face.
-        source: digest of the code that prepares (core and the preprocessor's distribution).
+        source: digest of the code that loads and prepares (core, the data set's and the preprocessor's packages).
+        hidden: columns that tell the label and never reach a method.
     """
 
     dataset: str
@@ -35,6 +36,7 @@ class PreparedSpec:
     preprocessor_version: str
     no_face: str
     source: str
+    hidden: tuple[str, ...] = ()
 
     @cached_property
     def design(self) -> Json:
@@ -45,6 +47,7 @@ class PreparedSpec:
             "preprocessor": self.preprocessor,
             "preprocessor_options": self.preprocessor_options,
             "no_face": self.no_face,
+            "hidden": self.hidden,
         }
 
     @cached_property

@@ -43,8 +43,8 @@ class LoadedWeights:
     def into(self, network: nn.Module) -> Match:
         """Copy the parameters into `network`.
 
-        A first convolution for colour serves grey input by the sum over its input channels divided by their
-        number of times used: RGB kernels are averaged. Classification heads are left out unless asked for.
+        A first convolution for colour serves grey input by the mean of its kernels over the colours.
+        Classification heads are left out unless asked for.
 
         Raises:
             WeightsError: less than 95 % of the network's parameters are matched; the message lists the keys.

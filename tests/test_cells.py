@@ -170,7 +170,9 @@ def test_a_recipe_for_another_target_trains_on_the_cells_training_images_only(sp
         divide(one, Store.open(spec.data), Store.open(spec.data), registry)
         for one in (spec, replace(spec, target="subject", protocol_label="4-fold"))
     )
-    assert (recipe.train == cell.train).all()
+    assert set(recipe.train) | set(recipe.validation) == set(cell.train)
+    assert set(recipe.train).isdisjoint(recipe.validation)
+    assert set(recipe.validation_labels) <= set(recipe.train_labels)
     assert len(recipe.test) == 0
     assert set(recipe.train).isdisjoint(cell.test)
     ids = Store.open(spec.data).strings("id")
@@ -180,4 +182,4 @@ def test_a_recipe_for_another_target_trains_on_the_cells_training_images_only(sp
     outcome = run_training(replace(spec, target="subject"), Services(registry, keep_state=True))
     assert outcome.state is not None
     assert outcome.clean_labels is not None
-    assert len(outcome.clean_labels) == len(cell.train)
+    assert len(outcome.clean_labels) == len(recipe.train)

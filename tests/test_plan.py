@@ -92,6 +92,7 @@ DATA_CHANGES: dict[str, Any] = {
     "preprocessor_version": "2",
     "no_face": "drop",
     "source": "s1",
+    "hidden": ("votes",),
 }
 WEIGHTS_CHANGES = [
     {"backbone": replace(FILE, sha256="e" * 64)},
@@ -451,12 +452,22 @@ def test_a_recipe_on_the_cells_own_data_is_trained_for_each_fold(bench: Bench) -
         assert trained(cell).target == "subject"
 
 
-def test_a_recipe_on_other_data_is_trained_once(bench: Bench) -> None:
+@pytest.mark.parametrize("other", [{"dataset": "toy-others"}, {"dataset_options": {"seed": 5}}])
+def test_a_recipe_on_other_data_is_trained_once(bench: Bench, other: dict[str, object]) -> None:
     protocols = '[{ name = "k-fold", options = { k = 3 }, datasets = ["plain"] }]'
-    cells = bench.plan(protocols, WEIGHTED, weights=recipe()).cells
+    cells = bench.plan(protocols, WEIGHTED, weights=recipe(**other)).cells
     assert len({cell.id for cell in cells}) == 6
     assert len({trained(cell).id for cell in cells}) == 1
     assert trained(cells[0]).protocol == "all"
+
+
+def test_a_recipe_on_the_same_images_in_another_form_is_unavailable(bench: Bench) -> None:
+    protocols = '[{ name = "k-fold", options = { k = 3 }, datasets = ["toy"] }]'
+    smaller = {"name": "resize", "options": {"size": 12}}
+    for other in ({"dataset_options": {"per_subject": 5}}, {"preprocessor": smaller}):
+        cells = bench.plan(protocols, WEIGHTED, weights=recipe(**other)).cells
+        assert {cell.state for cell in cells} == {"unavailable"}
+        assert "under other options or another preprocessor" in cells[0].reason
 
 
 def test_a_cell_whose_recipe_is_on_its_test_data_is_unavailable(bench: Bench) -> None:

@@ -31,6 +31,9 @@ class ImageFolderOptions(Options):
         description="attributes by image: a column 'file' (path below the data set's folder) and any of subject, pose, "
         "split, or others; used where the file exists",
     )
+    label_columns: tuple[str, ...] = Field(
+        default=(), description="columns of the CSV that tell the label (votes, an earlier label): kept from methods"
+    )
 
 
 class ImageFolder(DataSource[ImageFolderOptions]):
@@ -42,6 +45,10 @@ class ImageFolder(DataSource[ImageFolderOptions]):
         if self._csv.is_file():
             files.append(self._csv)
         return {"layout": "image-folder", "files": content_hashes(self._folder, files)}
+
+    def label_columns(self) -> tuple[str, ...]:
+        """Return the columns of the CSV that the user says tell the label."""
+        return self.options.label_columns
 
     def columns(self) -> frozenset[str]:
         """Return the columns: those every image has, and the CSV's."""
@@ -87,7 +94,9 @@ class ImageFolder(DataSource[ImageFolderOptions]):
             DataError: no class folder, or a class without images.
         """
         tops = sorted(path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-        loose = [path for path in self._folder.iterdir() if path.suffix.lower() in SUFFIXES]
+        divided = bool(tops) and all(path.name in SPLITS for path in tops)
+        above = [self._folder, *tops] if divided else [self._folder]
+        loose = [path for folder in above for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
         if loose:
             raise DataError(
                 expected="every image in a folder named after its class",
@@ -95,7 +104,6 @@ class ImageFolder(DataSource[ImageFolderOptions]):
                 where=str(self._folder),
                 remedy="move them into class folders, or out of the data set",
             )
-        divided = bool(tops) and all(path.name in SPLITS for path in tops)
         found: list[tuple[Path, str, str]] = []
         for top in tops:
             classes = sorted(path for path in top.iterdir() if path.is_dir()) if divided else [top]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -39,13 +40,11 @@ class Preparation:
         spec: what the store will hold, and its name.
         source: where the images come from.
         preprocessor: what is done to each.
-        hidden: columns that tell the label and never reach a method.
     """
 
     spec: PreparedSpec
     source: DataSource[Options]
     preprocessor: Preprocessor
-    hidden: tuple[str, ...] = ()
 
 
 def prepare(job: Preparation, *, workers: int = 1, progress: ProgressBar = silent_progress) -> Store:
@@ -74,6 +73,7 @@ def _make(job: Preparation, folder: Path, workers: int, progress: ProgressBar) -
     hf.disable_progress_bars()  # there is one progress display, and plain lines where there is no terminal
     data = job.source.load(Site(cache, workers, progress))
     _check_columns(data, job.spec.dataset)
+    data = _shuffled(data)
     free = shutil.disk_usage(folder.parent).free
     with new_folder(folder) as aside, progress(f"preparing {job.spec.dataset}", len(data)) as advance:
         writer = _Writer(aside, len(data), free)
@@ -81,6 +81,12 @@ def _make(job: Preparation, folder: Path, workers: int, progress: ProgressBar) -
             writer.add(row, job)
             advance()
         writer.close(data, job)
+
+
+def _shuffled(data: datasets.Dataset) -> datasets.Dataset:
+    """Order the rows by a hash of their ids: the order of a release often tells the class, and batches show it."""
+    digests = [hashlib.sha256(str(name).encode()).digest() for name in data["id"]]
+    return data.select(sorted(range(len(digests)), key=digests.__getitem__))
 
 
 def _check_columns(data: datasets.Dataset, name: str) -> None:
@@ -202,7 +208,7 @@ class _Writer:
             "images": len(self.rows),
             "shape": list(self.images.shape[1:]),
             "columns": sorted(set(table.column_names) - {"id", "label"}),
-            "hidden": sorted(job.hidden),
+            "hidden": sorted(job.spec.hidden),
             "no_face": {"policy": job.spec.no_face, "count": len(self.faceless), "ids": self.faceless},
             "spec": job.spec.as_json,
         }

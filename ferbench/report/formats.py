@@ -54,7 +54,7 @@ class Leaderboard:
         sheet = self.results.sheet
         made = []
         for row in ranked(self.summary, sheet).to_dict("records"):
-            printed = self.figures.get((sheet.benchmark, row["entry"], row["dataset"], row["protocol"], row["metric"]))
+            printed = self._printed(row["entry"], row["dataset"], row["protocol"], row["metric"])
             made.append(
                 {
                     "benchmark": sheet.benchmark,
@@ -66,16 +66,32 @@ class Leaderboard:
                     "planned": int(row["planned"]),
                     "selection": row["selection"],
                     "reported": printed.value if printed else None,
+                    "cells": self._cells(row),
                 }
             )
         return made
 
+    def _printed(self, entry: str, dataset: str, protocol: str, metric: str) -> Reported | None:
+        """Return the printed figure of a place; none beside a data set that only borrows the name of the paper's."""
+        if set(dataset.split("->")) & set(self.results.sheet.renamed):
+            return None
+        return self.figures.get((self.results.sheet.benchmark, entry, dataset, protocol, metric))
+
+    def _cells(self, row: Mapping[Any, Any]) -> list[str]:
+        """Return the ids of the cells behind a figure."""
+        place = [row[key] for key in KEYS]
+        done = set(self.results.ids)
+        cells = self.results.sheet.cells
+        return [c.id for c in cells if c.id in done and [c.entry, c.method, c.dataset, c.protocol] == place]
+
     def as_latex(self) -> str:
-        """Return one booktabs table a metric."""
+        """Return one table a metric, the rules and the provenance as comments below."""
         parts = []
         for metric in self.results.sheet.metrics:
             body = tabulate(self._grid(metric, "latex"), headers="firstrow", tablefmt="latex_raw")
             parts.append(f"% {self.results.sheet.benchmark}: {metric}\n{body}")
+        rules = f"{self._legend()}\n{self._provenance()}".splitlines()
+        parts.append("\n".join(f"% {line}" for line in rules))
         return "\n\n".join(parts) + "\n"
 
     def as_markdown(self) -> str:
@@ -112,7 +128,7 @@ class Leaderboard:
                 if row is None:
                     line.append("unavailable" if states.get((entry, dataset, protocol)) == "unavailable" else "–")
                     continue
-                printed = self.figures.get((sheet.benchmark, entry, dataset, protocol, metric))
+                printed = self._printed(entry, dataset, protocol, metric)
                 line.append(_figure(row, sheet.percent.get(metric, False), printed, style))
             grid.append(line)
         return grid

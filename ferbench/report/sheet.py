@@ -46,6 +46,7 @@ class Sheet:
         percent: which metrics are shown as percentages.
         descending: which metrics are better when higher; None: neither way is good.
         preprocessing: preprocessor and its options, in words.
+        renamed: data sets whose name here is not that of the installed data set.
     """
 
     benchmark: str
@@ -60,6 +61,7 @@ class Sheet:
     percent: Mapping[str, bool] = field(default_factory=dict)
     descending: Mapping[str, bool | None] = field(default_factory=dict)
     preprocessing: str = ""
+    renamed: tuple[str, ...] = ()
 
 
 def sheet_of(plan: Plan, registry: Registry) -> Sheet:
@@ -85,6 +87,7 @@ def sheet_of(plan: Plan, registry: Registry) -> Sheet:
         notes={name: card.notes for name, card in cards.items() if card.notes},
         percent={name: metric.percent for name, metric in metrics.items()},
         descending={name: metric.higher_is_better for name, metric in metrics.items()},
+        renamed=tuple(row.name for row in benchmark.dataset if row.source not in {None, row.name}),
         preprocessing=f"{benchmark.preprocessor.name} ({options})" if options else benchmark.preprocessor.name,
     )
 

@@ -26,12 +26,14 @@ class Results:
         runs: one row a cell, selection and metric: the keys, fold, seed, selection, metric, value.
         costs: one row a cell: entry and the cost columns.
         provenance: distinct values of what the records say of their making.
+        ids: the finished cells.
     """
 
     sheet: Sheet
     runs: pd.DataFrame
     costs: pd.DataFrame
     provenance: Mapping[str, list[str]]
+    ids: tuple[str, ...] = ()
 
 
 def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
@@ -64,6 +66,7 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         pd.DataFrame(runs, columns=columns),
         pd.DataFrame(costs, columns=["entry", *COSTS]),
         {name: sorted(values) for name, values in sorted(provenance.items())},
+        tuple(cell.id for cell in sheet.cells if cell.id in done),
     )
 
 
@@ -82,7 +85,8 @@ def _note(provenance: Mapping[str, Any], found: dict[str, set[str]]) -> None:
     plain |= {f"package {name}": version for name, version in provenance["packages"].items()}
     plain |= {f"accelerator {i}": name for i, name in enumerate(provenance["accelerators"])}
     plain |= {f"weights {weights['name']}": weights["sha256"] for weights in provenance["weights"].values()}
-    plain |= {f"data {name}": fingerprint for name, fingerprint in provenance["data"].items()}
+    for name, fingerprint in provenance["data"]:
+        found.setdefault(f"data {name}", set()).add(fingerprint)
     for name, value in plain.items():
         found.setdefault(name, set()).add(str(value) or "unknown")
 
@@ -114,12 +118,13 @@ def ranked(table: pd.DataFrame, sheet: Sheet) -> pd.DataFrame:
     chosen["tied"] = False
     for (metric, _, _), group in chosen.groupby(["metric", "dataset", "protocol"], sort=False):
         higher = sheet.descending.get(str(metric))
-        if higher is None or len(group) < 2:
+        complete = group[group["n"] == group["planned"]]  # an unfinished row is not compared
+        if higher is None or len(complete) < 2:
             continue
-        means, spreads = group["mean"], group["std"].fillna(0)
+        means, spreads = complete["mean"], complete["std"].fillna(0)
         place = int(means.to_numpy().argmax() if higher else means.to_numpy().argmin())
         spread = spreads.clip(lower=float(spreads.iloc[place]))
         gap = (means - float(means.iloc[place])).abs()
-        chosen.loc[group.index, "best"] = gap == 0
-        chosen.loc[group.index, "tied"] = (gap > 0) & (gap < spread)
+        chosen.loc[complete.index, "best"] = gap == 0
+        chosen.loc[complete.index, "tied"] = (gap > 0) & (gap < spread)
     return chosen

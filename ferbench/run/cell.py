@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from ferbench.data.store import Store
-from ferbench.errors import ConfigError, MethodError
+from ferbench.errors import ConfigError, DataError, MethodError
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.predictions import Predictions
@@ -70,7 +71,10 @@ class _Cell:
             if name not in self.hidden:
                 columns[name], kinds[name] = encode(self.store.column(name)[self.fold.train])
         images = ImageRows(self.store.images, self.fold.train)
-        return TrainingSet(images, self.fold.train_labels, columns), kinds
+        labels = self.fold.train_labels.copy()
+        for array in (labels, *columns.values()):
+            array.setflags(write=False)  # what a method changes must be state of its own, or a resume would lose it
+        return TrainingSet(images, labels, columns), kinds
 
     def inputs(self, store: Store, rows: npt.NDArray[np.int64], kinds: Mapping[str, Column]) -> dict[str, Array]:
         """Return the declared test inputs, coded as in training."""
@@ -82,7 +86,15 @@ class _Cell:
                 result[name] = values.astype(np.float32)
             else:
                 codes = {category: code for code, category in enumerate(categories)}
-                result[name] = np.asarray([codes.get(str(value), -1) for value in values], dtype=np.int64)
+                unseen = sorted({str(value) for value in values} - codes.keys())
+                if unseen:
+                    raise DataError(
+                        expected=f"test values of {name!r} that occur in training",
+                        found=f"{len(unseen)} that do not, such as {unseen[0]!r}",
+                        where=f"the test input {name!r} of {self.spec.method}",
+                        remedy="use a protocol that has them on both sides",
+                    )
+                result[name] = np.asarray([codes[str(value)] for value in values], dtype=np.int64)
         return result
 
     def test_columns(self) -> dict[str, Array]:
@@ -150,6 +162,7 @@ def _build(cell: _Cell, training: TrainingSet, kinds: Mapping[str, Column]) -> M
         class_counts=tuple(np.bincount(training.labels, minlength=len(fold.classes)).tolist()),
         columns=kinds,
         seed=spec.seed,
+        target=spec.target,
     )
     options = parse_options(provided.entry.config, spec.options, where)
     seed_everything(spec.seed, "build")
@@ -202,7 +215,7 @@ def _train_and_test(
     hooks = Hooks(
         evaluated=selection,
         checkpoint=lambda training_state: services.save(
-            lambda: {"training": training_state(), "selection": selection.saved()}
+            lambda: {"training": training_state(), "selection": selection.saved(), "made_by": _arithmetic()}
         ),
         progress=services.progress,
         evaluate_every=int(cell.spec.compute["evaluate_every"]),
@@ -222,7 +235,13 @@ def _load_checkpoint(path: Path | None) -> Mapping[str, Any] | None:
         return None
     # Our own file, written by this cell's earlier attempt: it holds numpy arrays and Python numbers.
     loaded: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
-    return loaded
+    # Half a training here and half there would be neither's: with other arithmetic it begins anew.
+    return loaded if loaded["made_by"] == _arithmetic() else None
+
+
+def _arithmetic() -> list[str]:
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return [torch.__version__, np.__version__, device]
 
 
 def _finish(cell: _Cell, method: Method[Options], trainer: Trainer, outcome: Outcome) -> None:

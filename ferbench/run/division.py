@@ -5,7 +5,8 @@ from __future__ import annotations
 from ferbench.data.store import Store
 from ferbench.options import parse_options
 from ferbench.plugins import Registry, import_factory
-from ferbench.protocols.base import Fold, check_fold
+from ferbench.protocols.base import Fold, ProtocolOptions, Samples, check_fold
+from ferbench.protocols.division import carve_validation
 from ferbench.spec import TrainingSpec
 
 
@@ -28,12 +29,16 @@ def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Regist
         check_fold(fold, samples, protocol.crosses, where)
     if by_label and spec.target != "label":
         targets = store.samples(spec.target, spec.target_edges)
+        # The cell's validation part may hold other subjects alone; a target wants one out of the training part.
+        anonymous = Samples(targets.ids, targets.labels, targets.classes)
+        share = getattr(options, "validation", ProtocolOptions().validation)
+        train, validation = carve_validation(anonymous, fold.train, share, getattr(options, "split_seed", 0))
         fold = Fold(
             targets.classes,
-            fold.train,
-            targets.labels[fold.train],
-            fold.validation,
-            targets.labels[fold.validation],
+            train,
+            targets.labels[train],
+            validation,
+            targets.labels[validation],
             fold.test[:0],
             fold.test_labels[:0],
             {**fold.notes, "target": spec.target},

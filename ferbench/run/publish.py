@@ -48,7 +48,8 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
         run: when it started, whether it was resumed, digests of its weights.
         registry: installed metrics.
     """
-    by_epoch = {epoch: evaluate(made, registry) for epoch, made in outcome.epochs.items()}
+    metric_errors: dict[str, str] = {}
+    by_epoch = {epoch: evaluate(made, registry, metric_errors) for epoch, made in outcome.epochs.items()}
     fold = outcome.fold
     content = {
         "id": job.id,
@@ -59,7 +60,8 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
         "samples": {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)},
         "fold_notes": fold.notes,
         "selected_epochs": outcome.selected,
-        "metric_sources": metric_sources(registry),
+        "metric_sources": {n: d for n, d in metric_sources(registry).items() if n not in metric_errors},
+        "metric_errors": metric_errors,
         "metrics": {selection: by_epoch[outcome.selected[selection]] for selection in SELECTIONS},
         "validation_accuracy": outcome.validation,
         "history": _without_nan(outcome.history),
@@ -70,7 +72,7 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
             "weights": {
                 role: {"name": spec.name, "sha256": run["weights"][role]} for role, spec in job.spec.weights.items()
             },
-            "data": {part.dataset: part.fingerprint for part in job.spec.prepared},
+            "data": [[part.dataset, part.fingerprint] for part in job.spec.prepared],
             "resumed": run["resumed"],
             "started": _time(run["started"]),
             "finished": _time(time.time()),

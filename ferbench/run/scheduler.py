@@ -75,10 +75,11 @@ class Scheduler:
         free = self.executor.free()
         if not free:
             return
+        unsettled = set(self._waiting) | set(self._running)
         for job in list(self._waiting.values()):
             if free == 0:
                 break
-            if self._not_before.get(job.id, 0) > now or job.needs & self._unsettled:
+            if self._not_before.get(job.id, 0) > now or job.needs & unsettled:
                 continue
             del self._waiting[job.id]
             broken = job.needs & set(self._broken)
@@ -93,10 +94,6 @@ class Scheduler:
             self.executor.submit(job)
             self.display.started(job)
             free -= 1
-
-    @property
-    def _unsettled(self) -> set[str]:
-        return set(self._waiting) | set(self._running)
 
     def _handle(self, event: Event) -> None:
         job = self._jobs[event.job]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ferbench.canonical import canonical_json
 from ferbench.datasource import ProgressBar
 from ferbench.options import parse_options
 from ferbench.plan import DONE, FAILED, PENDING, Cell, Plan
@@ -25,7 +26,7 @@ class RunSettings:
 
     Attributes:
         results: the results folder.
-        workers: processes; None: as many as the machine's cores allow with the benchmark's threads a cell.
+        workers: processes; None: one a GPU, or as many as the cores allow with the benchmark's threads a cell.
         retry_failed: run failed cells again.
         checkpoint_seconds: least time between two checkpoints of a cell.
     """
@@ -39,6 +40,13 @@ class RunSettings:
 def cores() -> int:
     """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> int:
+    """Return the number of NVIDIA GPUs this process may use, without importing torch."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    present = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    return present if chosen is None else min(present, len([name for name in chosen.split(",") if name.strip()]))
 
 
 def prepare_all(
@@ -59,11 +67,30 @@ def prepare_all(
     for spec in missing.values():
         provided = registry.preprocessor(spec.preprocessor, "preparation")
         options = parse_options(provided.entry.options, spec.preprocessor_options, spec.preprocessor)
-        card = registry.dataset(spec.dataset, "preparation").entry.card
-        job = Preparation(
-            spec, resolver.sources[spec.fingerprint], import_factory(provided)(options), card.label_columns
-        )
+        job = Preparation(spec, resolver.sources[spec.fingerprint], import_factory(provided)(options))
         prepare(job, workers=workers, progress=progress)
+
+
+def check_divisions(jobs: Sequence[Job], registry: Registry) -> None:
+    """Divide each column of the grid once before anything is trained: data that cannot be divided is told now.
+
+    Raises:
+        DataError: fewer subjects than folds, an empty class, a subject on both sides.
+    """
+    from ferbench.data.store import Store
+    from ferbench.run.division import divide
+
+    stores: dict[str, Store] = {}
+    seen: set[str] = set()
+    for spec in (job.spec for job in jobs if job.recipe is None):
+        fingerprints = [part.fingerprint for part in spec.prepared]
+        column = canonical_json([fingerprints, spec.protocol, spec.protocol_options])
+        if column in seen:
+            continue
+        seen.add(column)
+        for part in spec.prepared:
+            stores.setdefault(part.fingerprint, Store.open(part))
+        divide(spec, stores[fingerprints[0]], stores[fingerprints[-1]], registry)
 
 
 def stores_of(jobs: Sequence[Job]) -> list[PreparedSpec]:
@@ -108,8 +135,9 @@ def _execute(plan: Plan, jobs: list[Job], settings: RunSettings, display: RunDis
     from ferbench.run.executors import LocalProcesses
 
     threads = plan.benchmark.compute.threads
-    workers = settings.workers or max(1, cores() // threads)
+    workers = settings.workers or gpus() or max(1, cores() // threads)
     prepare_all(stores_of(jobs), plan.resolver, plan.resolver.registry, max(workers, cores()), display.bar)
+    check_divisions(jobs, plan.resolver.registry)
     display.begin(len(jobs))
     executor = LocalProcesses(min(workers, len(jobs)), settings.results, threads, settings.checkpoint_seconds)
     finished = False

@@ -7,14 +7,14 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
 
-from ferbench.canonical import file_digest
+from ferbench.canonical import digest, file_digest
 from ferbench.errors import SourceChangedError, StorageError, WeightsError
 from ferbench.places import explained, new_folder, sweep_asides
 from ferbench.plugins import Registry
@@ -30,6 +30,8 @@ from ferbench.trained import INFO, PARAMETERS, weights_folder, weights_ready, we
 from ferbench.weights import LoadedWeights, read_weights, without_heads
 
 BUSY, FINISHED, GIVEN_UP = "busy", "finished", "given-up"
+KEPT_WEIGHTS = 4
+"""Weights a worker keeps in memory: recipes trained for each fold would fill it otherwise."""
 
 
 @dataclass
@@ -100,15 +102,18 @@ class Workplace:
         publish_record(store, job, outcome, {"started": started, "resumed": resumed, "weights": digests}, self.registry)
 
     def _weights(self, spec: WeightsSpec, job: Job) -> LoadedWeights:
-        if isinstance(spec, FileWeightsSpec):
-            key = f"file {spec.sha256} {sorted(spec.options.items())}"
-            if key not in self._loaded:
-                self._loaded[key] = _from_file(spec, job)
-            return self._loaded[key]
-        key = f"recipe {spec.training.id} {spec.keep_head}"
+        key = f"{spec.name} {digest(spec.as_json)}"
         if key not in self._loaded:
-            self._loaded[key] = _from_recipe(spec)
-        return self._loaded[key]
+            if len(self._loaded) == KEPT_WEIGHTS:
+                self._loaded.pop(next(iter(self._loaded)))
+            self._loaded[key] = _read(spec, job)
+        loaded = self._loaded[key]
+        # A method may train the very tensors it is given; the next cell must get them as they were.
+        return replace(loaded, state={name: value.clone() for name, value in loaded.state.items()})
+
+
+def _read(spec: WeightsSpec, job: Job) -> LoadedWeights:
+    return _from_file(spec, job) if isinstance(spec, FileWeightsSpec) else _from_recipe(spec)
 
 
 def _check_sources(spec: TrainingSpec, registry: Registry) -> None:
@@ -172,7 +177,8 @@ def _from_recipe(spec: RecipeWeightsSpec) -> LoadedWeights:
             where=str(folder / PARAMETERS),
             remedy="remove that folder; the recipe is trained again",
         )
-    state = {key.removeprefix("backbone."): value for key, value in load_file(folder / PARAMETERS).items()}
+    prefix = "" if spec.keep_head else "backbone."
+    state = {key.removeprefix(prefix): value for key, value in load_file(folder / PARAMETERS).items()}
     kept = state if spec.keep_head else without_heads(state)
     return LoadedWeights(spec.name, kept, found, tuple(info["mean"]), tuple(info["std"]), spec.keep_head)
 

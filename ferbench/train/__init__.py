@@ -4,7 +4,7 @@ from ferbench.train.backbones import build_backbone, feature_width
 from ferbench.train.batch import Batch, Output, TestBatch, Views
 from ferbench.train.classifier import Classifier
 from ferbench.train.context import Context
-from ferbench.train.method import Method, Setup, freeze
+from ferbench.train.method import Method, Setup, freeze, unfreeze
 from ferbench.train.recipes import ClassBalanced, Groups, Recipe, Shuffled
 from ferbench.train.stage import Epochs, Optim, Stage, Steps, Until
 from ferbench.train.task import Column, Task, TrainingSet
@@ -38,4 +38,5 @@ __all__ = [
     "build_backbone",
     "feature_width",
     "freeze",
+    "unfreeze",
 ]

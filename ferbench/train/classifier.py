@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -94,7 +95,8 @@ class Classifier(Method[OptionsT], Generic[OptionsT]):
         if options.schedule == "cosine":
             cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs)
             return Optim(optimizer, cosine, clip=options.clip)
-        steps = options.epochs * max(1, -(-self.task.samples // options.batch_size))
+        labels = np.repeat(np.arange(len(self.task.classes)), self.task.class_counts)
+        steps = options.epochs * len(self._recipe().batches(labels, {}, np.random.default_rng(0)))
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=steps + 1)
         return Optim(optimizer, cycle, every_step=True, clip=options.clip)
 
@@ -103,8 +105,10 @@ class Classifier(Method[OptionsT], Generic[OptionsT]):
         if self.options.augment == "none":
             return normalise
         if self.options.augment == "light":
+            # A mirrored face is the same expression of the same person, but not the same yaw or rotation.
+            flip = 0.5 if self.task.target in {"label", "subject"} else 0.0
             chosen = self.options.shift
-            return FlipShift(normalise, shift=max(1, size // 16) if chosen is None else chosen)
+            return FlipShift(normalise, flip=flip, shift=max(1, size // 16) if chosen is None else chosen)
         import albumentations as alb
 
         pipeline = [

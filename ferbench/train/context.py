@@ -74,6 +74,7 @@ class Context:
                 where="context.minimise",
                 remedy="name it as the stage's optimizers() does",
             )
+        self.log("loss", value)
         self.method.zero_grad(set_to_none=True)
         self.accelerator.backward(loss, retain_graph=retain_graph)
         for name in optimizers or self.optims:

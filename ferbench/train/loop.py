@@ -162,10 +162,8 @@ class Trainer:
             )
         if saved is not None:
             self._position = Position(**saved["position"])
-            self._context.diagnostics, self._context.kept = saved["diagnostics"], saved["kept"]
             for stage in stages[: self._position.stage]:
-                if stage.start is not None:
-                    stage.start(self._context)  # what it froze stays frozen; what it copied is loaded below
+                self._start(stage)  # what it froze stays frozen; what it copied is loaded later
         while self._position.stage < len(stages):
             number = self._position.stage
             stage = stages[number]
@@ -178,16 +176,15 @@ class Trainer:
 
     def _run_stage(self, stage: Stage, predictive: bool, saved: Mapping[str, Any] | None) -> None:
         context, position = self._context, self._position
-        context.stage, context.step, context.epoch = stage.name, position.step, position.epoch
-        seed_everything(self._seed, stage.name, "start")
-        if stage.start is not None:
-            stage.start(context)
+        self._start(stage)
+        context.step, context.epoch = position.step, position.epoch
         optims = stage.optimizers()
         for optim in optims.values():
             optim.optimizer = self._accelerator.prepare(optim.optimizer)
         context.optims = optims
         if saved is not None:
             self._method.load_state_dict(saved["method"])
+            context.diagnostics, context.kept = saved["diagnostics"], saved["kept"]
             _restore(optims, saved["optims"])
         while not self._finished(stage):
             self._run_epoch(stage)
@@ -198,6 +195,12 @@ class Trainer:
                 self._hooks.evaluated(position.evaluated)
             self._hooks.checkpoint(self._state)
             self._hooks.progress(self._share(), 0)
+
+    def _start(self, stage: Stage) -> None:
+        self._context.stage, self._context.step, self._context.epoch = stage.name, 0, 0
+        seed_everything(self._seed, stage.name, "start")
+        if stage.start is not None:
+            stage.start(self._context)
 
     def _finished(self, stage: Stage) -> bool:
         length, position = stage.length, self._position
@@ -247,7 +250,7 @@ class Trainer:
         self._note(stage)
 
     def _drawn(self, stage: Stage, seed: int) -> Sequence[Indices]:
-        rng = np.random.default_rng([seed, 0])
+        rng = np.random.default_rng([seed, 2**32 - 1])  # no batch has this number
         drawn = stage.recipe.batches(self._training.labels, self._training.columns, rng)
         if len(drawn) == 0:
             raise MethodError(
@@ -267,7 +270,6 @@ class Trainer:
             loss = stage.step(batch, context)
         if loss is not None:
             context.minimise(loss)
-            context.log("loss", loss.detach())
         context.step += 1
         if stage.after_update is not None:
             stage.after_update(context)
@@ -277,9 +279,10 @@ class Trainer:
         means = {name: float(np.mean(values)) for name, values in self._context.logs.items()}
         position.history.append({"stage": stage.name, "epoch": position.epoch, **means})
         if isinstance(stage.length, Until):
-            fell = means.get("loss", float("inf")) < position.best_loss * (1 - stage.length.tolerance)
+            loss, best = means.get("loss", float("inf")), position.best_loss
+            fell = not np.isfinite(best) or loss < best - stage.length.tolerance * abs(best)
             position.waited = 0 if fell else position.waited + 1
-            position.best_loss = min(position.best_loss, means.get("loss", float("inf")))
+            position.best_loss = min(best, loss)
 
     def _state(self) -> dict[str, Any]:
         return {

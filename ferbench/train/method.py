@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Generic, Literal, Self, TypeVar
 
 from torch import Tensor, nn
@@ -79,6 +80,8 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
         """Return the normalisation its backbone weights were trained with; a plain one without weights."""
         backbone = self.setup.weights.get("backbone")
         if backbone is not None and backbone.mean is not None and backbone.std is not None:
+            if self.task.image_shape[2] == 1:  # weights for colour serve grey input by their mean
+                return Normalise((fmean(backbone.mean),), (fmean(backbone.std),))
             return Normalise(backbone.mean, backbone.std)
         return Normalise(PLAIN_MEAN, PLAIN_STD)
 
@@ -116,4 +119,13 @@ def freeze(module: nn.Module, *, statistics: Literal["fixed", "moving"] = "fixed
             nn.Module.train(part, False)
 
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Method", "Setup", "freeze"]
+def unfreeze(module: nn.Module) -> None:
+    """Train a part of a method again, its batch norm's statistics too."""
+    for parameter in module.parameters():
+        parameter.requires_grad_(True)
+    for part in module.modules():
+        setattr(part, _FIXED, False)
+    module.train()
+
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Method", "Setup", "freeze", "unfreeze"]

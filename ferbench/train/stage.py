@@ -91,7 +91,8 @@ class Stage:
         optimizers: builds the optimisers when the stage starts, by name.
         length: epochs, steps or a stop rule.
         recipe: how batches are drawn.
-        start: work before the first batch (freezing, copying a branch).
+        start: work before the first batch (freezing, copying a branch). A resumed cell calls the `start` of every
+            stage up to its own before it loads the saved state: what is frozen must be set there.
         after_update: work after each step (moving averages, weights that follow recent losses).
         end_of_epoch: work after each epoch; `context.statistics()` passes over the training data.
         predictive: True where epochs are evaluated and may be selected; None: the last stage only.

@@ -33,6 +33,7 @@ class Task:
         class_counts: (K,) training images by class, as labelled.
         columns: the training columns a batch carries.
         seed: the cell's seed.
+        target: what the classes are of: `label`, or another column (in a weights recipe).
     """
 
     classes: tuple[str, ...]
@@ -41,6 +42,7 @@ class Task:
     class_counts: tuple[int, ...]
     columns: Mapping[str, Column] = field(default_factory=dict)
     seed: int = 0
+    target: str = "label"
 
 
 @dataclass(frozen=True)

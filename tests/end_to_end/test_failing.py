@@ -24,7 +24,7 @@ method = "toy-raises"
 [benchmark.faults]
 preprocessor = {{ name = "resize", options = {{ size = 16 }} }}
 dataset = [{{ name = "toy" }}, {{ name = "toy-bare", source = "toy", options = {{ omit = ["pose", "split"] }} }}]
-protocol = [{{ name = "official" }}, {{ name = "k-fold", options = {{ k = 9 }}, datasets = ["toy-bare"] }}]
+protocol = [{{ name = "official" }}]
 entry = [
   {{ name = "Learner", method = "toy-learner" }},
   {{ name = "Posed", method = "toy-posed" }},
@@ -92,16 +92,7 @@ def test_what_lacks_a_column_is_unavailable_not_failed(faults: tuple[Workbench, 
     bench, _ = faults
     found = {(cell["entry"], cell["protocol"]): (cell["state"], cell["reason"]) for cell in bare(bench)}
     assert found["Learner", "official"] == ("unavailable", "toy-bare has no column split, which official needs")
-    assert found["Posed", "9-fold"] == ("unavailable", "toy-bare has no column pose, which toy-posed needs")
     assert "unavailable" in bench.call("report", "faults").out
-
-
-def test_fewer_subjects_than_folds(faults: tuple[Workbench, Finished]) -> None:
-    bench, _ = faults
-    cells = [cell for cell in bare(bench) if (cell["entry"], cell["protocol"]) == ("Learner", "9-fold")]
-    assert [cell["state"] for cell in cells] == ["failed"] * 9
-    assert "expected at least 9 subjects for 9 folds; found 8;" in cells[0]["reason"]
-    assert "set k to at most 8" in cells[0]["reason"]
 
 
 def test_a_killed_worker_is_tried_again_once(faults: tuple[Workbench, Finished]) -> None:

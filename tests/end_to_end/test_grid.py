@@ -83,7 +83,8 @@ def test_every_cell_is_done(grid: Workbench) -> None:
 
 def test_rows_have_the_promised_keys(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        assert set(row) == {*SCHEMA, "reported"}
+        assert set(row) == {*SCHEMA, "reported", "cells"}
+        assert len(row["cells"]) == row["n"]
     places = {(row["entry"], row["dataset"], row["protocol"]) for row in rows}
     assert len(places) == 3 * (2 * 5 + 2)
     assert len(rows) == 3 * len(places)

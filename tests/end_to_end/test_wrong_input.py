@@ -122,6 +122,17 @@ def test_a_truncated_image_stops_the_run_before_training(bench: Workbench) -> No
     assert bench.records() == {}
 
 
+def test_fewer_subjects_than_folds_stop_the_run_before_training(bench: Workbench) -> None:
+    bench.write(
+        GRID.replace('{ name = "official" }', '{ name = "official" }, { name = "k-fold", options = { k = 9 } }')
+    )
+    message = bench.run("right", code=2).message
+    assert message["expected"] == "at least 9 subjects for 9 folds"
+    assert message["found"] == "8"
+    assert "set k to at most 8" in message["remedy"]
+    assert bench.records() == {}
+
+
 def test_data_that_is_not_there_leaves_the_rest_to_run(bench: Workbench) -> None:
     bench.write(FOLDERS)
     mine = pictures(bench.folder / "data")

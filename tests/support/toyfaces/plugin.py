@@ -13,6 +13,7 @@ def ferbench_datasets() -> list[DatasetEntry]:
     factory = "toyfaces.data:Toy"
     return [
         DatasetEntry(name="toy", factory=factory, options=ToyOptions, card=card, needs_root=False),
+        DatasetEntry(name="toy-others", factory=factory, options=ToyOptions, card=card, needs_root=False),
         DatasetEntry(name="toy-at-home", factory=factory, options=ToyOptions, card=card, needs_root=True),
     ]
 
