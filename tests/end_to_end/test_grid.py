@@ -276,9 +276,7 @@ def test_preparing_by_hand_finds_the_same_store(grid: Workbench) -> None:
     made: Finished = grid.call("data", "prepare", "toy", "--benchmark", "grid", "--json")
     summary = made.json
     assert (summary["images"], summary["shape"], summary["no_face"]) == (192, [16, 16, 3], 0)
-    used = {
-        r["provenance"]["data"]["toy"] for r in grid.records().values() if r["spec"]["data"]["options"]["seed"] == 0
-    }
+    used = {r["provenance"]["data"][0][1] for r in grid.records().values() if r["spec"]["data"]["options"]["seed"] == 0}
     assert summary["fingerprint"] in used
     plain = grid.call("plan", "grid").out
     assert plain.splitlines()[-1] == f"{len(grid.plan('grid'))} done"
