@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ferbench.classifier_options import ClassifierOptions
     from ferbench.datasource import DataSource, Site
     from ferbench.entries import (
+        AttributeEntry,
         BenchmarkEntry,
         DatasetCard,
         DatasetEntry,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ferbench.options import Options
 
 _HOME = {
+    "AttributeEntry": "entries",
     "BenchmarkEntry": "entries",
     "ClassifierOptions": "classifier_options",
     "DataSource": "datasource",
@@ -46,6 +48,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AttributeEntry",
     "BenchmarkEntry",
     "ClassifierOptions",
     "DataSource",

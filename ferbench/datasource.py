@@ -86,6 +86,13 @@ class DataSource(ABC, Generic[OptionsT]):
         """Return columns that tell the label besides those of the card; methods never see them."""
         return ()
 
+    def caveat(self) -> str:
+        """Return what keeps this copy from being the data set as released (a replica, other counts); else nothing.
+
+        Leaderboards show it, and no figure that a paper prints stands beside such a copy.
+        """
+        return ""
+
     @abstractmethod
     def load(self, site: Site) -> datasets.Dataset:
         """Return the data set.

@@ -42,7 +42,8 @@ class DatasetCard:
         attributes: columns beside image and label.
         label_columns: attributes from which the label could be told (vote counts, intensities): metrics may
             read them, a method never sees them.
-        counts: expected number of images by split, where the release fixes it.
+        counts: what the release holds, as its makers state it: a name (`train/anger`, `subjects`) and a number.
+        layout: the tree of files and the codes of a release, for people.
         licence: the terms of use, in a few words.
         homepage: where to ask for it.
         citation: how to cite it.
@@ -54,6 +55,7 @@ class DatasetCard:
     attributes: tuple[str, ...] = ()
     label_columns: tuple[str, ...] = ()
     counts: tuple[tuple[str, int], ...] = ()
+    layout: str = ""
     licence: str = ""
     homepage: str = ""
     citation: str = ""
@@ -66,6 +68,8 @@ class DatasetEntry:
 
     Attributes:
         needs_root: True when the images are the user's own, under `--data-root`/<name>.
+        replica: a function `(ReplicaSite) -> counts` that writes synthetic images in the data set's layout; see
+            `ferbench.data.replica`.
     """
 
     name: str
@@ -73,12 +77,15 @@ class DatasetEntry:
     card: DatasetCard
     options: type[Options] = NoOptions
     needs_root: bool = True
+    replica: str | None = None
     summary: str = ""
 
     def __post_init__(self) -> None:
-        """Check name and factory."""
+        """Check name and factories."""
         _check_name("data set", self.name)
         _check_factory("data set", self.name, self.factory)
+        if self.replica is not None:
+            _check_factory("data set", f"{self.name}, replica", self.replica)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +94,11 @@ class PreprocessorEntry:
 
     Attributes:
         needs: data set columns it cannot do without (`landmarks`, `box`).
-        version: raised by the author whenever its output changes.
+        gives: columns that prepared images have whether the data set had them or not (`landmarks` of a detector).
+        version: raised by the author whenever its output changes; where another package or a file decides the
+            output (a detector, its weights), that package's version and that file's hash are part of it.
+        weights: roles of weights that the user brings; with roles, the factory is called as
+            `factory(options, weights)`, a mapping of roles to files.
     """
 
     name: str
@@ -95,12 +106,38 @@ class PreprocessorEntry:
     version: str
     options: type[Options] = NoOptions
     needs: frozenset[str] = frozenset()
+    gives: frozenset[str] = frozenset()
+    weights: tuple[str, ...] = ()
     summary: str = ""
 
     def __post_init__(self) -> None:
         """Check name and factory."""
         _check_name("preprocessor", self.name)
         _check_factory("preprocessor", self.name, self.factory)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributeEntry:
+    """An attribute that is estimated for data sets without it. `factory(options)` gives a `ferbench.data.derive.Deriver`.
+
+    Attributes:
+        gives: the columns it makes (`subject`, `pose`); leaderboards say that they are derived.
+        needs: columns of the prepared data that it reads.
+        version: as a preprocessor's.
+    """
+
+    name: str
+    factory: str
+    version: str
+    gives: tuple[str, ...]
+    options: type[Options] = NoOptions
+    needs: frozenset[str] = frozenset()
+    summary: str = ""
+
+    def __post_init__(self) -> None:
+        """Check name and factory."""
+        _check_name("attribute", self.name)
+        _check_factory("attribute", self.name, self.factory)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,4 +237,13 @@ class ReportedEntry:
         _check_name("reported file", self.name)
 
 
-Entry = DatasetEntry | PreprocessorEntry | MethodEntry | MetricEntry | ProtocolEntry | BenchmarkEntry | ReportedEntry
+Entry = (
+    DatasetEntry
+    | PreprocessorEntry
+    | AttributeEntry
+    | MethodEntry
+    | MetricEntry
+    | ProtocolEntry
+    | BenchmarkEntry
+    | ReportedEntry
+)

@@ -8,6 +8,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from ferbench.entries import (
+        AttributeEntry,
         BenchmarkEntry,
         DatasetEntry,
         MethodEntry,
@@ -31,6 +32,12 @@ def ferbench_datasets() -> list[DatasetEntry]:
 @hookspec
 def ferbench_preprocessors() -> list[PreprocessorEntry]:
     """Return the preprocessors (detect, align, crop, resize; run once an image) this plugin brings."""
+    return []
+
+
+@hookspec
+def ferbench_attributes() -> list[AttributeEntry]:
+    """Return the attributes (subject, pose) that this plugin can estimate for data sets without them."""
     return []
 
 

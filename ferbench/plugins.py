@@ -19,6 +19,7 @@ import pluggy
 
 from ferbench import hookspecs
 from ferbench.entries import (
+    AttributeEntry,
     BenchmarkEntry,
     DatasetEntry,
     Entry,
@@ -35,6 +36,7 @@ E = TypeVar("E", bound=Entry)
 KINDS: Mapping[str, type[Entry]] = {
     "datasets": DatasetEntry,
     "preprocessors": PreprocessorEntry,
+    "attributes": AttributeEntry,
     "methods": MethodEntry,
     "metrics": MetricEntry,
     "protocols": ProtocolEntry,
@@ -132,6 +134,10 @@ class Registry:
         """Return a preprocessor by name; PluginError, with a suggestion, when there is none."""
         return self._get("preprocessors", name, where)
 
+    def attribute(self, name: str, where: str) -> Provided[AttributeEntry]:
+        """Return a derived attribute by name."""
+        return self._get("attributes", name, where)
+
     def method(self, name: str, where: str) -> Provided[MethodEntry]:
         """Return a method by name; PluginError, with a suggestion, when there is none."""
         return self._get("methods", name, where)
@@ -220,9 +226,10 @@ class _Builder:
                 remedy="uninstall one of them, or rename one entry",
             )
         self.registry.entries[kind][entry.name] = provided
-        factory: str | None = getattr(entry, "factory", None)
-        missing = missing_factory(factory)
-        if missing:
+        for factory in (getattr(entry, "factory", None), getattr(entry, "replica", None)):
+            missing = missing_factory(factory)
+            if not missing:
+                continue
             error = PluginError(
                 expected=f"the factory {factory!r} of {kind} {entry.name!r} to exist",
                 found=missing,
@@ -322,12 +329,21 @@ def import_factory(provided: Provided[Any]) -> Any:  # noqa: ANN401  whatever th
     Raises:
         PluginError: it cannot be imported; the message names the entry and its distribution.
     """
-    module, _, name = provided.entry.factory.partition(":")
+    return import_function(provided.entry.factory, provided)
+
+
+def import_function(factory: str, provided: Provided[Any]) -> Any:  # noqa: ANN401  whatever the plugin names
+    """Import what an entry names as 'package.module:Name'.
+
+    Raises:
+        PluginError: it cannot be imported; the message names the entry and its distribution.
+    """
+    module, _, name = factory.partition(":")
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise PluginError(
-            expected=f"the factory {provided.entry.factory!r} of {provided.entry.name!r}",
+            expected=f"the factory {factory!r} of {provided.entry.name!r}",
             found=f"{type(error).__name__}: {error}",
             where=f"distribution {provided.distribution} {provided.version}",
             remedy="repair or uninstall that distribution",

@@ -12,10 +12,15 @@ from ferbench.errors import DataError
 from ferbench.places import cache_folder, write_atomically
 
 
-def content_hashes(root: Path, files: Iterable[Path]) -> Mapping[str, str]:
+def content_hashes(root: Path, files: Iterable[Path], *, remember: bool = True) -> Mapping[str, str]:
     """Return the SHA-256 of each file by its path below `root`, in order of path.
 
     A file whose size and modification time are as they were is not read again.
+
+    Args:
+        root: the data set's folder.
+        files: files below it.
+        remember: keep the hashes for the next time.
 
     Raises:
         DataError: a file cannot be read.
@@ -37,7 +42,7 @@ def content_hashes(root: Path, files: Iterable[Path]) -> Mapping[str, str]:
             raise DataError(expected="a readable file", found=found, where=str(path), remedy=remedy) from error
         result[name] = content
         seen[name] = [*stamp, content]
-    if seen != known:
+    if remember and seen != known:
         write_atomically(memory, json.dumps(seen).encode())
     return result
 

@@ -1,0 +1,14 @@
+"""What ferbench finds by entry point: the data sets. Nothing that draws or decodes is imported to list them."""
+
+from __future__ import annotations
+
+from ferbench import DatasetEntry, hookimpl
+from ferbench_fer_datasets import raf_db
+
+MODULES = (raf_db,)
+
+
+@hookimpl
+def ferbench_datasets() -> list[DatasetEntry]:
+    """Return every data set of this plugin, a module each."""
+    return [entry for module in MODULES for entry in module.ENTRIES]

@@ -1,0 +1,1 @@
+"""MTCNN face detection and five-point alignment for ferbench."""

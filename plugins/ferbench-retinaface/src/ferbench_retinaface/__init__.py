@@ -1,0 +1,1 @@
+"""RetinaFace face detection and five-point alignment for ferbench, with weights of your own."""

@@ -1,0 +1,1 @@
+"""What ferbench finds by entry point."""

@@ -1,0 +1,1 @@
+"""Subjects of unlabelled faces for ferbench, by clustering face embeddings."""
