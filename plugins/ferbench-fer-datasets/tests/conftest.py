@@ -1,4 +1,4 @@
-"""What the tests of every data set share: replicas, each written once; copies of them to spoil; sources opened on them."""
+"""Shared by the tests of every data set: replicas, each written once; copies to spoil; sources opened on them."""
 
 from __future__ import annotations
 
