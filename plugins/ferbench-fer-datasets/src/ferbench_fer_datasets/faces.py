@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ class Shot:
 
     Attributes:
         person: number of the person; the same number is the same person in every shot.
-        expression: a canonical class name.
+        expression: a canonical class name, or one of `OWN`.
         intensity: 0 (neutral) to 1 (full).
         yaw: degrees, positive to the subject's left.
         number: tells shots of the same kind apart: small random differences, the light.
@@ -53,6 +54,14 @@ class Face:
 CONTEMPT = {"mouthSmileLeft": 0.7, "mouthDimpleLeft": 0.6, "mouthPressLeft": 0.4, "eyeSquintLeft": 0.3}
 """One corner of the mouth raised and tightened (EMFACS: unilateral action units 12 and 14)."""
 
+OWN = {
+    "contempt": CONTEMPT,
+    "squint": {"eyeSquintLeft": 1.3, "eyeSquintRight": 1.3, "browDownLeft": 0.6, "browDownRight": 0.6},
+    "scream": {"jawOpen": 1.1, "eyeSquintLeft": 0.8, "eyeSquintRight": 0.8, "mouthStretchLeft": 0.6}
+    | {"mouthStretchRight": 0.6, "mouthUpperUpLeft": 0.5, "mouthUpperUpRight": 0.5},
+}
+"""Performances that rendered faces have no recipe for: ARKit name → weight."""
+
 _FIRST = 2_000_000
 """People of replicas are numbered from here: none of them is in a data set of rendered faces."""
 
@@ -67,13 +76,13 @@ def draw(shot: Shot, seed: int = 0) -> Face:
 
     domain = "wild" if shot.wild else "studio"
     subject = _FIRST + shot.person
-    kinds = (*EXPRESSIONS, "contempt")
+    kinds = (*EXPRESSIONS, *OWN)
     place = (kinds.index(shot.expression), round(shot.intensity * 100), round(shot.yaw) + 180, shot.number)
     scene = make_scene(domain, _options(domain), subject, place[0] + 8 * shot.number)
     random = stream(domain, seed, subject, *place)
     performed = (
-        {name: weight * shot.intensity for name, weight in CONTEMPT.items()}
-        if shot.expression == "contempt"
+        {name: weight * shot.intensity for name, weight in OWN[shot.expression].items()}
+        if shot.expression in OWN
         else perform(shot.expression, 0.0 if shot.expression == "neutral" else shot.intensity, random)
     )
     view = replace(scene.view, yaw=shot.yaw + float(np.clip(random.normal(0, 2), -5, 5)))
@@ -105,6 +114,12 @@ def encoded(image: Pixels, suffix: str, quality: int = 92) -> bytes:
     name = kind[suffix.lower().lstrip(".")]
     Image.fromarray(image).save(stream, name, **({"quality": quality} if name == "JPEG" else {}))
     return stream.getvalue()
+
+
+def save(path: Path, image: Pixels) -> None:
+    """Write an image, as its name's suffix says; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(image, path.suffix))
 
 
 def grey(image: Pixels) -> Pixels:
