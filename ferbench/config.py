@@ -19,6 +19,13 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class AttributeChoice(_Table):
+    """An attribute to be estimated for a data set without it, with its options."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
 class DatasetChoice(_Table):
     """A data set of a benchmark.
 
@@ -26,19 +33,37 @@ class DatasetChoice(_Table):
         name: its column on the leaderboard.
         source: the installed data set, when it is not called the same (one data set with two sets of options).
         options: options of that data set.
+        relabel: other names for some of its classes (`smile = "happiness"`); an empty name leaves a class out.
+        derive: attributes to estimate (`subject`, `pose`) that the data set does not have.
     """
 
     name: str
     source: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    relabel: dict[str, str] = Field(default_factory=dict)
+    derive: tuple[AttributeChoice, ...] = ()
 
 
 class PreprocessorChoice(_Table):
-    """A preprocessor with its options, and what happens to images in which it finds no face."""
+    """A preprocessor with its options and weights, and what happens to images in which it finds no face.
+
+    Attributes:
+        no_face: stop with an error, drop the image, or keep a centre crop of it.
+        no_face_test: dropped test images count as wrong, or are left out of the test; leaderboards tell.
+        weights: names of weights files by role, for a detector whose weights the user brings.
+    """
 
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
     no_face: Literal["error", "drop", "center-crop"] = "error"
+    no_face_test: Literal["wrong", "leave-out"] = "wrong"
+    weights: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _left_out_only_if_dropped(self) -> PreprocessorChoice:
+        if self.no_face_test == "leave-out" and self.no_face != "drop":
+            raise ValueError('no_face = "drop" beside no_face_test = "leave-out": nothing else leaves images out')
+        return self
 
 
 class ProtocolChoice(_Table):

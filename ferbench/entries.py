@@ -118,7 +118,9 @@ class PreprocessorEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class AttributeEntry:
-    """An attribute that is estimated for data sets without it. `factory(options)` gives a `ferbench.data.derive.Deriver`.
+    """An attribute that is estimated for data sets without it.
+
+    `factory(options)` gives a `ferbench.data.derive.Deriver`.
 
     Attributes:
         gives: the columns it makes (`subject`, `pose`); leaderboards say that they are derived.

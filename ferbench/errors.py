@@ -62,7 +62,10 @@ class WeightsError(InputError):
 
 
 class StorageError(InputError):
-    """A folder cannot be written: a full disk, missing rights. No cell's fault: the run stops, nothing is recorded."""
+    """The machine has no more to give: a full disk, missing rights, no memory left.
+
+    It is no cell's fault: the run stops, nothing is recorded.
+    """
 
 
 class SourceChangedError(InputError):

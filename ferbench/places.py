@@ -91,11 +91,16 @@ def new_folder(target: Path) -> Iterator[Path]:
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:16]}."))
         try:
             yield aside
-            _flush(aside)
-            _rename(aside, target)
-            sync_folder(target.parent)
+            publish_folder(aside, target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)  # gone already where the rename succeeded
+
+
+def publish_folder(folder: Path, target: Path) -> None:
+    """Flush a filled folder to disk and rename it to `target`; where that has appeared meanwhile, leave it."""
+    _flush(folder)
+    _rename(folder, target)
+    sync_folder(target.parent)
 
 
 def sweep_asides(target: Path) -> None:

@@ -202,7 +202,7 @@ class _Planner:
         for choice in place.choices:
             try:
                 specs.append(self.resolver.prepared(choice, self.benchmark.preprocessor, place.where))
-                lacking = column.protocol.needs - self.resolver.columns(choice, place.where)
+                lacking = column.protocol.needs - self._columns(choice, place.where)
             except DataError as error:
                 return replace(column, problem=str(error), missing=True)
             if lacking:
@@ -242,6 +242,9 @@ class _Planner:
                     missing_data=column.missing,
                 )
 
+    def _columns(self, choice: DatasetChoice, where: str) -> frozenset[str]:
+        return self.resolver.prepared_columns(choice, self.benchmark.preprocessor, where)
+
     def _training(self, column: _Column, method: str, package: str, options: Mapping[str, Any]) -> TrainingSpec:
         """Return the spec of a row's first cell, before it is given weights."""
         return TrainingSpec(
@@ -272,7 +275,7 @@ class _Planner:
         secret = sorted(names & told)
         if secret:
             return f"{method} needs {', '.join(secret)} of {choice.name}: it tells the label, no method ever sees it"
-        lacking = sorted(names - self.resolver.columns(choice, where))
+        lacking = sorted(names - self._columns(choice, where))
         return f"{choice.name} has no column {', '.join(lacking)}, which {method} needs" if lacking else ""
 
 

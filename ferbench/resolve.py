@@ -9,13 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.canonical import canonical_json, digest, file_digest
-from ferbench.config import Benchmark, DatasetChoice, EntryChoice, PreprocessorChoice, Recipe, WeightsChoice
+from ferbench.config import (
+    AttributeChoice,
+    Benchmark,
+    DatasetChoice,
+    EntryChoice,
+    PreprocessorChoice,
+    Recipe,
+    WeightsChoice,
+)
 from ferbench.datasource import DataSource
+from ferbench.entries import PreprocessorEntry
 from ferbench.errors import ConfigError, DataError, LeakError, WeightsError, closest
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
-from ferbench.sources import preparing_source, training_sources
-from ferbench.spec import FileWeightsSpec, PreparedSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
+from ferbench.sources import deriving_source, preparing_source, training_sources
+from ferbench.spec import DerivedSpec, FileWeightsSpec, PreparedSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
 
 
 @dataclass
@@ -73,8 +82,14 @@ class Resolver:
             )
         return root
 
+    def prepared_columns(self, choice: DatasetChoice, preprocessor: PreprocessorChoice, where: str) -> frozenset[str]:
+        """Return the columns a data set will have when it is prepared: its own, found ones and derived ones."""
+        found = self.registry.preprocessor(preprocessor.name, f"{where}, preprocessor").entry.gives
+        derived = [self.registry.attribute(part.name, where).entry.gives for part in choice.derive]
+        return self.columns(choice, where).union(found, *derived)
+
     def columns(self, choice: DatasetChoice, where: str) -> frozenset[str]:
-        """Return the columns a data set will have."""
+        """Return the columns a data set has of its own."""
         key = f"columns {canonical_json(choice.model_dump(mode='json'))}"
         if key not in self._memory:
             self._memory[key] = self.source(choice, where).columns()
@@ -116,11 +131,61 @@ class Resolver:
             no_face=preprocessor.no_face,
             source=preparing_source(tool.package, data.package),
             hidden=tuple(sorted({*data.entry.card.label_columns, *source.label_columns()})),
+            weights=self._preprocessor_weights(preprocessor, tool.entry, where),
+            no_face_test=preprocessor.no_face_test,
+            relabel=choice.relabel,
+            derived=tuple(self._derived(part, choice, preprocessor, where) for part in choice.derive),
         )
         self.sources[spec.fingerprint] = source
         # A generator draws other images from another seed; a user's folder holds the same under any option.
         self._origins[spec.fingerprint] = f"{spec.dataset} {source.root or spec.options.get('seed')}"
         return spec
+
+    def _preprocessor_weights(
+        self, choice: PreprocessorChoice, entry: PreprocessorEntry, where: str
+    ) -> Mapping[str, str]:
+        """Return the SHA-256 of each of a preprocessor's weights."""
+        place = f"{where}, preprocessor {choice.name}, weights"
+        if set(choice.weights) != set(entry.weights):
+            raise ConfigError(
+                expected=f"weights for the roles {', '.join(entry.weights)}" if entry.weights else "no weights",
+                found=", ".join(choice.weights) or "none",
+                where=place,
+                remedy=f'{choice.name} takes exactly these: weights = {{ role = "a name of [weights]" }}',
+            )
+        return {role: self._detector_file(name, place).sha256 for role, name in choice.weights.items()}
+
+    def _detector_file(self, name: str, where: str) -> FileWeightsSpec:
+        choice = self._weights_choice(name, where)
+        if choice.recipe is not None:
+            raise ConfigError(
+                expected="weights from a file (path and sha256)",
+                found=f"{name}, a recipe",
+                where=where,
+                remedy="a preprocessor runs before anything is trained: give it a file",
+            )
+        return self._file(name, choice)
+
+    def _derived(
+        self, part: AttributeChoice, choice: DatasetChoice, preprocessor: PreprocessorChoice, where: str
+    ) -> DerivedSpec:
+        provided = self.registry.attribute(part.name, f"{where}, data set {choice.name}, derive")
+        entry = provided.entry
+        found = self.columns(choice, where) | self.registry.preprocessor(preprocessor.name, where).entry.gives
+        lacking, present = entry.needs - found, set(entry.gives) & self.columns(choice, where)
+        if lacking or present:
+            what = f"has {', '.join(sorted(present))} itself" if present else f"has no {', '.join(sorted(lacking))}"
+            raise ConfigError(
+                expected=f"a data set with {', '.join(sorted(entry.needs)) or 'images'} and without "
+                f"{', '.join(entry.gives)}, for {part.name}",
+                found=f"{choice.name}, prepared by {preprocessor.name}, {what}",
+                where=f"{where}, data set {choice.name}, derive",
+                remedy="leave the derived attribute out" if present else "choose a preprocessor that finds landmarks",
+            )
+        options = parse_options(entry.options, part.options, f"{where}, derive {part.name}")
+        source = deriving_source(provided.package)
+        given = options.model_dump(mode="json")
+        return DerivedSpec(part.name, given, entry.version, source, entry.gives, tuple(sorted(entry.needs)))
 
     def with_weights(self, spec: TrainingSpec, entry: EntryChoice, benchmark: Benchmark, where: str) -> TrainingSpec:
         """Return `spec` with the weights its entry names.
@@ -144,15 +209,18 @@ class Resolver:
             resolved[role] = self._weights(name, spec, benchmark, where)
         return replace(spec, weights=resolved)
 
-    def _weights(self, name: str, spec: TrainingSpec, benchmark: Benchmark, where: str) -> WeightsSpec:
+    def _weights_choice(self, name: str, where: str) -> WeightsChoice:
         if name not in self.weights:
             raise ConfigError(
                 expected=f"weights defined in the file: {', '.join(sorted(self.weights)) or '(none)'}",
                 found=repr(name),
-                where=f"{where}, weights",
+                where=where,
                 remedy=f"{closest(name, self.weights)}define [weights.{name}] or correct the name",
             )
-        choice = self.weights[name]
+        return self.weights[name]
+
+    def _weights(self, name: str, spec: TrainingSpec, benchmark: Benchmark, where: str) -> WeightsSpec:
+        choice = self._weights_choice(name, f"{where}, weights")
         if choice.recipe is None:
             return self._file(name, choice)
         training = self._recipe(choice.recipe, spec, benchmark, f"weights {name}")

@@ -10,8 +10,16 @@ from ferbench.plugins import package_files
 
 _CORE = Path(__file__).parent
 _MEASURING = ("metrics", "predictions.py")
-_PREPARING = ("data/prepare.py", "data/preprocess.py", "data/image_folder.py", "data/attributes.py")
-_RUNNING = ("run/cell.py", "run/division.py", "run/outcome.py", "run/work.py", "run/worker.py")
+_PREPARING = (
+    "data/attributes.py",
+    "data/files.py",
+    "data/image_folder.py",
+    "data/pieces.py",
+    "data/prepare.py",
+    "data/preprocess.py",
+)
+_DERIVING = ("data/derive.py",)
+_RUNNING = ("run/cell.py", "run/division.py", "run/faceless.py", "run/outcome.py", "run/work.py", "run/worker.py")
 _TRAINING = ("train", "protocols", "data/store.py", "labels.py", "weights.py", *_RUNNING)
 
 
@@ -40,6 +48,12 @@ def preparing_source(*packages: str) -> str:
     """Return the digest of the core's loading and preparing code, and of the plugin packages that take part."""
     others = sorted({package for package in packages if package != "ferbench"})
     return "+".join([_digest(_PREPARING), *(package_source(package) for package in others)])
+
+
+@cache
+def deriving_source(package: str) -> str:
+    """Return the digest of the code that derives attributes: the core's, and a plugin's package."""
+    return _digest(_DERIVING) if package == "ferbench" else f"{_digest(_DERIVING)}+{package_source(package)}"
 
 
 def training_sources(method: str, protocol: str) -> dict[str, str]:

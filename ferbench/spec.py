@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,39 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class DerivedSpec:
+    """An attribute that is estimated from prepared images.
+
+    Attributes:
+        name: of the attribute entry.
+        options: its options, defaults filled in.
+        version: as its entry states.
+        source: digest of the code of its plugin.
+        gives: the columns it makes.
+        needs: the columns it reads.
+    """
+
+    name: str
+    options: Json
+    version: str
+    source: str
+    gives: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def design(self) -> Json:
+        """The spec as JSON without the code's digest."""
+        return {"name": self.name, "options": self.options}
+
+    @property
+    def as_json(self) -> Json:
+        """The whole spec as JSON."""
+        return {**self.design, "version": self.version, "source": self.source}
+
+
+@dataclass(frozen=True)
 class PreparedSpec:
-    """A data set as one preprocessor leaves it: what the memory-mapped store is made from.
+    """A data set as one preprocessor leaves it, and how a benchmark reads it: its classes, its derived columns.
 
     Attributes:
         dataset: name of the data set entry.
@@ -26,6 +57,10 @@ class PreparedSpec:
         no_face: what happens to images without a face.
         source: digest of the code that loads and prepares (core, the data set's and the preprocessor's packages).
         hidden: columns that tell the label and never reach a method.
+        weights: SHA-256 of the preprocessor's weights by role.
+        no_face_test: what becomes of dropped test images: `wrong` (they count as wrong) or `leave-out`.
+        relabel: other names of classes; an empty one leaves the class out.
+        derived: attributes that are estimated from the prepared images.
     """
 
     dataset: str
@@ -37,10 +72,12 @@ class PreparedSpec:
     no_face: str
     source: str
     hidden: tuple[str, ...] = ()
+    weights: Mapping[str, str] = field(default_factory=dict)
+    no_face_test: str = "wrong"
+    relabel: Mapping[str, str] = field(default_factory=dict)
+    derived: tuple[DerivedSpec, ...] = ()
 
-    @cached_property
-    def design(self) -> Json:
-        """The spec as JSON without digests of source code."""
+    def _as_json(self, design: bool) -> dict[str, Any]:
         return {
             "dataset": self.dataset,
             "options": self.options,
@@ -48,18 +85,36 @@ class PreparedSpec:
             "preprocessor_options": self.preprocessor_options,
             "no_face": self.no_face,
             "hidden": self.hidden,
+            "weights": self.weights,
+            "no_face_test": self.no_face_test,
+            "relabel": self.relabel,
+            "derived": [part.design if design else part.as_json for part in self.derived],
         }
+
+    @cached_property
+    def design(self) -> Json:
+        """The spec as JSON without digests of source code."""
+        return self._as_json(design=True)
 
     @cached_property
     def as_json(self) -> Json:
         """The whole spec as JSON."""
         version = {"identity": self.identity, "version": self.preprocessor_version, "source": self.source}
-        return {**self.design, **version}
+        return {**self._as_json(design=False), **version}
 
     @cached_property
     def fingerprint(self) -> str:
-        """The store's name."""
+        """What identifies the data in a cell's id."""
         return digest(self.as_json)
+
+    @cached_property
+    def pixels(self) -> PreparedSpec:
+        """What decides the stored images: the spec without what is only another reading of them."""
+        return replace(self, no_face_test="wrong", relabel={}, derived=())
+
+    def derived_key(self, part: DerivedSpec) -> str:
+        """Return the name under which the columns of a derived attribute are kept."""
+        return digest([self.pixels.fingerprint, part.as_json])
 
 
 @dataclass(frozen=True)

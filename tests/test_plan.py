@@ -23,7 +23,7 @@ from ferbench.plan import Cell, Plan, make_plan, select
 from ferbench.plugins import Registry
 from ferbench.records import RecordStore
 from ferbench.resolve import Resolver
-from ferbench.spec import FileWeightsSpec, PreparedSpec, RecipeWeightsSpec, TrainingSpec
+from ferbench.spec import DerivedSpec, FileWeightsSpec, PreparedSpec, RecipeWeightsSpec, TrainingSpec
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -93,6 +93,10 @@ DATA_CHANGES: dict[str, Any] = {
     "no_face": "drop",
     "source": "s1",
     "hidden": ("votes",),
+    "weights": {"detector": "d" * 64},
+    "no_face_test": "leave-out",
+    "relabel": {"fear": "surprise"},
+    "derived": (DerivedSpec("pose-from-landmarks", {}, "1", "s0", ("pose",)),),
 }
 WEIGHTS_CHANGES = [
     {"backbone": replace(FILE, sha256="e" * 64)},

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
+import filelock
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from ferbench.data.store import Store, derived_file
 from ferbench.datasource import ProgressBar
+from ferbench.errors import PluginError
+from ferbench.places import explained, write_atomically
+from ferbench.spec import DerivedSpec, PreparedSpec
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -28,3 +37,33 @@ class Deriver(Protocol):
         Returns:
             (N,) of each column that its entry's `gives` names: names, or numbers with NaN where there is no estimate.
         """
+
+
+def add_derived(spec: PreparedSpec, part: DerivedSpec, derive: Deriver, progress: ProgressBar) -> None:
+    """Estimate an attribute of a prepared data set and keep it beside the store; once, whoever asks.
+
+    Images that were dropped for want of a face get an estimate like all others; nothing is trained on them.
+
+    Raises:
+        PluginError: the deriver gives other columns than its entry says, or not one value an image.
+    """
+    path = derived_file(spec, part)
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{path}.lock"):
+        if path.is_file():
+            return
+        store = Store.open(replace(spec, derived=()))
+        columns = {name: store.column(name) for name in part.needs if name in store.table.column_names}
+        made = derive(store.images, columns, progress)
+        wrong = [name for name in part.gives if name not in made or len(made[name]) != len(store.images)]
+        if wrong or set(made) != set(part.gives):
+            raise PluginError(
+                expected=f"one value an image of {', '.join(part.gives)}",
+                found=", ".join(f"{len(values)} of {name}" for name, values in made.items()) or "nothing",
+                where=f"the derived attribute {part.name}",
+                remedy="correct the plugin that derives it",
+            )
+        stream = io.BytesIO()
+        pq.write_table(pa.table({name: pa.array(made[name].tolist()) for name in part.gives}), stream)
+        write_atomically(path, stream.getvalue())

@@ -223,7 +223,7 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
             "label": [numbers[sample.label] for sample in samples],
         }
         for name, kind in kinds.items():
-            missing = "" if kind is str else np.full(kind, np.nan).tolist()
+            missing = "" if isinstance(kind, type) else np.full(kind, np.nan).tolist()
             table[name] = [sample.columns.get(name, missing) for sample in samples]
         features = {"id": hf.Value("string"), "image": hf.Image(), "label": hf.ClassLabel(names=list(self.classes))}
         return hf.Dataset.from_dict(

@@ -1,28 +1,31 @@
-"""From a data source to a prepared store: every image is decoded and preprocessed once, then never again."""
+"""From a data source to a prepared store: every image is decoded and preprocessed once, then never again.
+
+The rows go through in pieces, in several processes where that pays. What is done stands in a working folder beside
+the store: pixels in the one array that will be the store's, attributes in a file a piece. A killed preparation goes
+on where it stopped; a finished one is renamed into place.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import filelock
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ferbench.data.preprocess import NoFace, Prepared, Preprocessor
-from ferbench.data.store import IMAGES, INFO, TABLE, Store, store_folder
+from ferbench.data.pieces import Pieces, PreparedRows, Row
+from ferbench.data.pool import in_processes
+from ferbench.data.preprocess import Image, NoFace, Points, Prepared, Preprocessor
+from ferbench.data.store import Store, store_folder
 from ferbench.datasource import DataSource, ProgressBar, Site, silent_progress
 from ferbench.errors import DataError
 from ferbench.options import Options
-from ferbench.places import cache_folder, explained, new_folder, sweep_asides
+from ferbench.places import cache_folder, explained, sweep_asides
 from ferbench.spec import PreparedSpec
 
 if TYPE_CHECKING:
@@ -30,6 +33,12 @@ if TYPE_CHECKING:
 
 _REQUIRED = ("id", "image", "label")
 _SHAPES: Mapping[str, tuple[int, ...]] = {"landmarks": (5, 2), "box": (4,)}
+
+PIECE = 64
+"""Images prepared at a time: what a kill can cost, a worker."""
+
+WORTH_SECONDS = 4.0
+"""Work that is longer than this is shared out over processes, which take a second or two to start."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +48,21 @@ class Preparation:
     Attributes:
         spec: what the store will hold, and its name.
         source: where the images come from.
-        preprocessor: what is done to each.
+        make: builds the preprocessor; picklable where several processes are to work.
     """
 
     spec: PreparedSpec
     source: DataSource[Options]
-    preprocessor: Preprocessor
+    make: Callable[[], Preprocessor]
 
 
 def prepare(job: Preparation, *, workers: int = 1, progress: ProgressBar = silent_progress) -> Store:
     """Return the store of `job`, making it if it is not there; two processes never make it twice.
+
+    Args:
+        job: what to prepare.
+        workers: processes to use, where the work is long enough for them.
+        progress: a progress bar factory.
 
     Raises:
         DataError: an image cannot be read, or the data set breaks its contract.
@@ -74,13 +88,76 @@ def _make(job: Preparation, folder: Path, workers: int, progress: ProgressBar) -
     data = job.source.load(Site(cache, workers, progress))
     _check_columns(data, job.spec.dataset)
     data = _shuffled(data)
-    free = shutil.disk_usage(folder.parent).free
-    with new_folder(folder) as aside, progress(f"preparing {job.spec.dataset}", len(data)) as advance:
-        writer = _Writer(aside, len(data), free)
-        for row in _rows(data, job.spec.dataset):
-            writer.add(row, job)
-            advance()
-        writer.close(data, job)
+    pieces = Pieces(folder, len(data), PIECE, job.spec)
+    with explained(folder), pieces.working(), progress(f"preparing {job.spec.dataset}", len(data)) as advance:
+        missing = pieces.missing()
+        advance(len(data) - sum(len(pieces.rows_of(number)) for number in missing))
+        for number, made in _work(job, data, pieces, missing, workers):
+            pieces.add(number, made)
+            advance(len(made.rows))
+        pieces.publish(list(data.features["label"].names))
+
+
+def _work(
+    job: Preparation, data: datasets.Dataset, pieces: Pieces, missing: Sequence[int], workers: int
+) -> Iterator[tuple[int, PreparedRows]]:
+    """Yield prepared pieces: the first ones here, the rest in processes if there is much left."""
+    import datasets as hf
+
+    if not missing:
+        return
+    raw = data.cast_column("image", hf.Image(decode=False))
+    tasks = ((number, [raw[row] for row in pieces.rows_of(number)]) for number in missing)
+    begun, preprocessor = time.monotonic(), job.make()
+    for done, (number, rows) in enumerate(tasks, start=1):
+        yield number, prepare_rows(job.spec, preprocessor, rows)
+        left = len(missing) - done
+        if workers > 1 and left > 1 and (time.monotonic() - begun) / done * left > WORTH_SECONDS:
+            shared = in_processes(
+                partial(_prepare_here, job.spec), tasks, min(workers, left), partial(_build_here, job.make)
+            )
+            for task, made in shared:
+                yield task[0], made
+
+
+def prepare_rows(spec: PreparedSpec, preprocessor: Preprocessor, rows: Sequence[Row]) -> PreparedRows:
+    """Decode and preprocess some rows.
+
+    Args:
+        spec: of the store they are for.
+        preprocessor: what is done to each image.
+        rows: with `image` as path or bytes, not decoded.
+
+    Raises:
+        DataError: an image cannot be read, has no face where that is an error, or gets another size than the others.
+    """
+    images: list[Image | None] = []
+    attributes: list[Row] = []
+    faceless: list[str] = []
+    for row in rows:
+        found = _apply(preprocessor, row, spec.dataset)
+        if isinstance(found, NoFace):
+            faceless.append(row["id"])
+        kept = _without_face(found, row, spec) if isinstance(found, NoFace) else found
+        images.append(None if kept is None else kept.image)
+        known = {name: _known(getattr(kept, name, None), name in row, shape) for name, shape in _SHAPES.items()}
+        attributes.append({name: value for name, value in row.items() if name != "image"} | known)
+    return PreparedRows(images, attributes, faceless)
+
+
+_here: list[Preprocessor] = []
+"""The preprocessor of a worker process: built once, whatever it loads."""
+
+
+def _build_here(make: Callable[[], Preprocessor]) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    _here[:] = [make()]
+
+
+def _prepare_here(spec: PreparedSpec, task: tuple[int, list[Row]]) -> PreparedRows:
+    return prepare_rows(spec, _here[0], task[1])
 
 
 def _shuffled(data: datasets.Dataset) -> datasets.Dataset:
@@ -115,132 +192,49 @@ def _check_columns(data: datasets.Dataset, name: str) -> None:
         )
 
 
-def _rows(data: datasets.Dataset, name: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows with decoded images; an unreadable image is an error that names it."""
+def decoded(row: Row, dataset: str) -> Image:
+    """Return the image of a row as (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: it cannot be read; the message names it.
+    """
     import datasets as hf
 
-    raw = data.cast_column("image", hf.Image(decode=False))
-    decoder = hf.Image(mode="RGB")
-    for row in raw:
-        try:
-            decoded = decoder.decode_example(row["image"])
-            decoded.load()
-            row["image"] = np.asarray(decoded, dtype=np.uint8)
-        except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises on damaged files
-            raise DataError(
-                expected="a readable image",
-                found=f"{type(error).__name__}: {error}",
-                where=f"{row['image'].get('path') or row['id']} of the data set {name}",
-                remedy="restore that file from the original release, or take it out of the data set",
-            ) from error
-        yield row
+    try:
+        picture = hf.Image(mode="RGB").decode_example(row["image"])
+        picture.load()
+        return np.asarray(picture, dtype=np.uint8)
+    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises on damaged files
+        raise DataError(
+            expected="a readable image",
+            found=f"{type(error).__name__}: {error}",
+            where=f"{row['image'].get('path') or row['id']} of the data set {dataset}",
+            remedy="restore that file from the original release, or take it out of the data set",
+        ) from error
 
 
-@dataclass
-class _Writer:
-    """Collects prepared images into one array on disk and their attributes into one table."""
-
-    folder: Path
-    capacity: int
-    free: int
-    images: npt.NDArray[np.uint8] | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    faceless: list[str] = field(default_factory=list)
-
-    def add(self, row: dict[str, Any], job: Preparation) -> None:
-        result = _apply(job.preprocessor, row)
-        if isinstance(result, NoFace):
-            self.faceless.append(row["id"])
-            replaced = _without_face(result, row, job)
-            if replaced is None:
-                return
-            result = replaced
-        if self.images is None:
-            self.images = self._allocate(result.image.shape)
-        if result.image.shape != self.images.shape[1:] or result.image.dtype != np.uint8:
-            raise DataError(
-                expected=f"uint8 images of {self.images.shape[1:]} from the preprocessor {job.spec.preprocessor}",
-                found=f"{result.image.dtype} of {result.image.shape}",
-                where=f"image {row['id']} of {job.spec.dataset}",
-                remedy="choose a preprocessor that gives all images one size",
-            )
-        self.images[len(self.rows)] = result.image
-        for name, value in (("landmarks", result.landmarks), ("box", result.box)):
-            if name in row:  # NaN where the preprocessor knows of none: every row keeps the column's shape
-                row[name] = (
-                    np.full(_SHAPES[name], np.nan) if value is None else np.asarray(value, np.float32)
-                ).tolist()
-        self.rows.append({name: value for name, value in row.items() if name != "image"})
-
-    def _allocate(self, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-        size = self.capacity * int(np.prod(shape))
-        if size > self.free:
-            raise DataError(
-                expected=f"{size / 1e9:.1f} GB free for the prepared images",
-                found=f"{self.free / 1e9:.1f} GB",
-                where=str(self.folder.parent),
-                remedy="free some space, or move the cache with FERBENCH_CACHE",
-            )
-        path = self.folder / IMAGES
-        array: npt.NDArray[np.uint8] = np.lib.format.open_memmap(path, "w+", np.uint8, (self.capacity, *shape))
-        if hasattr(os, "posix_fallocate"):
-            # A sparse file on a disk that fills up would end the process by a signal, without a word.
-            with path.open("r+b") as stream:
-                os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
-        return array
-
-    def close(self, data: datasets.Dataset, job: Preparation) -> None:
-        if self.images is None:
-            raise DataError(
-                expected="at least one image with a face",
-                found=f"none in {self.capacity} images",
-                where=f"the data set {job.spec.dataset}",
-                remedy='choose another preprocessor, or no_face = "center-crop"',
-            )
-        self._trim()
-        table = pa.Table.from_pylist(self.rows)
-        # An attribute that no image has kept (a box after a crop that knows of none) is no attribute.
-        table = table.select([name for name in table.column_names if table.column(name).null_count < len(table)])
-        pq.write_table(table, self.folder / TABLE)
-        info = {
-            "dataset": job.spec.dataset,
-            "classes": list(data.features["label"].names),
-            "images": len(self.rows),
-            "shape": list(self.images.shape[1:]),
-            "columns": sorted(set(table.column_names) - {"id", "label"}),
-            "hidden": sorted(job.spec.hidden),
-            "no_face": {"policy": job.spec.no_face, "count": len(self.faceless), "ids": self.faceless},
-            "spec": job.spec.as_json,
-        }
-        (self.folder / INFO).write_text(json.dumps(info, indent=1))
-
-    def _trim(self) -> None:
-        """Rewrite the array when dropped images left room at its end."""
-        assert self.images is not None
-        count = len(self.rows)
-        if count < self.capacity:
-            kept = np.array(self.images[:count])
-            self.images = None
-            np.save(self.folder / IMAGES, kept)
-            self.images = np.load(self.folder / IMAGES, mmap_mode="r")
-        else:
-            self.images.flush()  # type: ignore[attr-defined]  # a memmap, which numpy's stubs do not tell
-
-
-def _apply(preprocessor: Preprocessor, row: Mapping[str, Any]) -> Prepared | NoFace:
+def _apply(preprocessor: Preprocessor, row: Row, dataset: str) -> Prepared | NoFace:
     landmarks = None if row.get("landmarks") is None else np.asarray(row["landmarks"], dtype=np.float32)
     box = None if row.get("box") is None else np.asarray(row["box"], dtype=np.float32)
-    return preprocessor(row["image"], landmarks, box)
+    return preprocessor(decoded(row, dataset), landmarks, box)
 
 
-def _without_face(result: NoFace, row: Mapping[str, Any], job: Preparation) -> Prepared | None:
-    if job.spec.no_face == "drop":
+def _known(points: Points | None, of_the_data: bool, shape: tuple[int, ...]) -> list[Any] | None:
+    """Return points as JSON types; NaN where a column of the data set itself has lost them, so that it stays one."""
+    if points is None and not of_the_data:
         return None
-    if job.spec.no_face == "center-crop" and result.fallback is not None:
+    listed: list[Any] = np.asarray(np.full(shape, np.nan) if points is None else points, np.float32).tolist()
+    return listed
+
+
+def _without_face(result: NoFace, row: Row, spec: PreparedSpec) -> Prepared | None:
+    if spec.no_face == "drop":
+        return None
+    if spec.no_face == "center-crop" and result.fallback is not None:
         return result.fallback
     raise DataError(
         expected="a face",
         found=result.reason,
-        where=f"image {row['id']} of {job.spec.dataset}, by {job.spec.preprocessor}",
+        where=f"image {row['id']} of {spec.dataset}, by {spec.preprocessor}",
         remedy='say what to do with such images: no_face = "drop" or "center-crop" in the benchmark\'s preprocessor',
     )

@@ -69,7 +69,7 @@ def write_replica(provided: Provided[DatasetEntry], site: ReplicaSite) -> Mappin
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         content = {
             "replica_of": name,
-            "note": f"Synthetic images in the layout of {name}. They are not {name}; no figure on them says anything of it.",
+            "note": f"Synthetic images in the layout of {name}: no figure on them says anything of it.",
             "subjects": site.subjects,
             "seed": site.seed,
             "counts": dict(counts),

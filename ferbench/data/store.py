@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -15,17 +15,28 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ferbench.errors import DataError
+from ferbench.errors import ConfigError, DataError, closest
 from ferbench.places import cache_folder
 from ferbench.protocols import Samples
-from ferbench.spec import PreparedSpec
+from ferbench.spec import DerivedSpec, PreparedSpec
 
 IMAGES, TABLE, INFO = "images.npy", "table.parquet", "store.json"
 
 
 def store_folder(spec: PreparedSpec) -> Path:
     """Return where the store of `spec` is, or will be."""
-    return cache_folder() / "prepared" / spec.fingerprint
+    return cache_folder() / "prepared" / spec.pixels.fingerprint
+
+
+def derived_file(spec: PreparedSpec, part: DerivedSpec) -> Path:
+    """Return where the columns of a derived attribute are, or will be."""
+    return cache_folder() / "derived" / f"{spec.derived_key(part)}.parquet"
+
+
+def is_prepared(spec: PreparedSpec) -> bool:
+    """Return whether the store and all derived attributes of `spec` are there."""
+    there = (store_folder(spec) / INFO).is_file()
+    return there and all(derived_file(spec, part).is_file() for part in spec.derived)
 
 
 @dataclass(frozen=True)
@@ -34,13 +45,15 @@ class Store:
 
     Attributes:
         folder: where it is.
-        info: what made it, its classes, and which images had no face.
-        table: one row an image: id, label and every attribute.
+        info: what made it, its classes as released, and which images had no face.
+        table: one row an image: id, label as released, and every attribute.
+        relabel: other names of classes; an empty one leaves the class out.
     """
 
     folder: Path
     info: Mapping[str, Any]
     table: pa.Table
+    relabel: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, spec: PreparedSpec) -> Store:
@@ -52,7 +65,11 @@ class Store:
         folder = store_folder(spec)
         try:
             info = json.loads((folder / INFO).read_text())
-            return cls(folder, info, pq.read_table(folder / TABLE))
+            table = pq.read_table(folder / TABLE)
+            for part in spec.derived:
+                for name, column in zip(part.gives, pq.read_table(derived_file(spec, part)).columns, strict=True):
+                    table = table.append_column(name, column)
+            info["columns"] = sorted(set(table.column_names) - {"id", "label"})
         except (OSError, ValueError, pa.ArrowException) as error:
             raise DataError(
                 expected=f"the prepared data of {spec.dataset}",
@@ -60,6 +77,8 @@ class Store:
                 where=str(folder),
                 remedy=f"remove that folder and run 'ferbench data prepare {spec.dataset}'",
             ) from error
+        _check_relabel(spec, info["classes"])
+        return cls(folder, info, table, spec.relabel)
 
     @cached_property
     def images(self) -> npt.NDArray[np.uint8]:
@@ -67,10 +86,28 @@ class Store:
         array: npt.NDArray[np.uint8] = np.load(self.folder / IMAGES, mmap_mode="r")
         return array
 
-    @property
+    @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the label integers."""
-        return tuple(self.info["classes"])
+        """Class names in the order of the label integers: as released, renamed where the benchmark says so."""
+        renamed = (self.relabel.get(name, name) for name in self.info["classes"])
+        return tuple(dict.fromkeys(name for name in renamed if name))
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """(N,) indices into `classes`; −1 where the class is left out."""
+        renamed = [self.relabel.get(name, name) for name in self.info["classes"]]
+        numbers = np.asarray([self.classes.index(name) if name else -1 for name in renamed], dtype=np.int64)
+        return numbers[self.column("label").astype(np.int64)]
+
+    @cached_property
+    def dropped(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether an image was dropped for want of a face: its pixels are zero, nothing is trained on it."""
+        return np.isin(self.strings("id"), self.info["no_face"]["dropped"])
+
+    @cached_property
+    def faceless(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether no face was found, dropped or kept as a centre crop."""
+        return np.isin(self.strings("id"), self.info["no_face"]["ids"])
 
     def strings(self, name: str) -> npt.NDArray[np.str_]:
         """Return a column as an array of strings."""
@@ -119,15 +156,26 @@ class Store:
                 where=f"the data set {self.info['dataset']}",
                 remedy="correct the target",
             )
-        labels, classes = self.column("label").astype(np.int64), self.classes
+        labels, classes = self.labels, self.classes
         if target != "label":
             labels, classes = self._as_classes(target, edges)
         return Samples(
             ids=self.strings("id"),
-            labels=labels.astype(np.int64),
+            labels=labels,
             classes=classes,
             subjects=self.strings("subject") if "subject" in names else None,
             split=self.strings("split") if "split" in names else None,
+        )
+
+
+def _check_relabel(spec: PreparedSpec, classes: Sequence[str]) -> None:
+    unknown = [name for name in spec.relabel if name not in classes]
+    if unknown:
+        raise ConfigError(
+            expected=f"classes of {spec.dataset}: {', '.join(classes)}",
+            found=repr(unknown[0]),
+            where="the data set's relabel",
+            remedy=f"{closest(unknown[0], classes)}correct the name",
         )
 
 

@@ -55,6 +55,12 @@ class Samples:
         """Return N."""
         return len(self.ids)
 
+    def take(self, rows: Indices) -> Samples:
+        """Return some of the samples, in the order of `rows` (M,)."""
+        subjects = None if self.subjects is None else self.subjects[rows]
+        split = None if self.split is None else self.split[rows]
+        return Samples(self.ids[rows], self.labels[rows], self.classes, subjects, split)
+
 
 @dataclass(frozen=True)
 class Fold:

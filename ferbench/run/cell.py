@@ -22,6 +22,7 @@ from ferbench.predictions import Predictions
 from ferbench.protocols.base import Fold
 from ferbench.run.cost import flops_of, peak_memory, reset_peak_memory
 from ferbench.run.division import divide
+from ferbench.run.faceless import with_unseen
 from ferbench.run.outcome import Outcome, Selection
 from ferbench.spec import TrainingSpec
 from ferbench.train.loop import Hooks, Trainer, seed_everything
@@ -99,11 +100,16 @@ class _Cell:
 
     def test_columns(self) -> dict[str, Array]:
         """Return the test data's columns for the metrics."""
-        return {
+        if len(self.fold.test) == 0:
+            return {}
+        columns = {
             name: self.test_store.column(name)[self.fold.test]
             for name in self.test_store.info["columns"]
             if name not in {"split", "landmarks", "box"}
         }
+        if self.test_store.faceless.any():
+            columns["face_found"] = ~self.test_store.faceless[self.fold.test]
+        return columns
 
 
 def make_accelerator(compute: Mapping[str, Any]) -> Accelerator:
@@ -177,6 +183,40 @@ def _build(cell: _Cell, training: TrainingSet, kinds: Mapping[str, Column]) -> M
     return made
 
 
+class _Examination:
+    """Predicts the validation and the test part, and joins the answers with what is true."""
+
+    def __init__(
+        self, cell: _Cell, method: Method[Options], kinds: Mapping[str, Column], accelerator: Accelerator
+    ) -> None:
+        self._fold, self._method, self._accelerator = cell.fold, method, accelerator
+        self._transform = method.transforms().test
+        self._ids = cell.test_store.strings("id")[cell.fold.test]
+        self._columns = cell.test_columns()
+        self._seen = ~cell.test_store.dropped[cell.fold.test]
+        rows = cell.fold.test[self._seen]
+        self._validation = (
+            ImageRows(cell.store.images, cell.fold.validation),
+            cell.inputs(cell.store, cell.fold.validation, kinds),
+        )
+        self._test = ImageRows(cell.test_store.images, rows), cell.inputs(cell.test_store, rows, kinds)
+
+    def __call__(self) -> tuple[float, float, Predictions]:
+        """Return validation accuracy, validation loss and test predictions of the method as it is now."""
+        labels = self._fold.validation_labels
+        guess, _ = predict(self._method, *self._validation, self._transform, self._accelerator)
+        share = float((guess.argmax(axis=1) == labels).mean())
+        chosen = guess[np.arange(len(guess)), labels].astype(np.float64)
+        loss = float(-np.log(np.maximum(chosen, 1e-12)).mean())
+        answers = predict(self._method, *self._test, self._transform, self._accelerator)
+        return share, loss, self.joined(*with_unseen(*answers, self._seen, self._ids, self._fold.test_labels))
+
+    def joined(self, probabilities: Array, extras: Mapping[str, Array]) -> Predictions:
+        """Return answers to all test images with the true labels."""
+        made, fold = probabilities.astype(np.float32), self._fold
+        return Predictions(self._ids, made, fold.test_labels, fold.classes, self._columns, extras)
+
+
 def _train_and_test(
     cell: _Cell,
     method: Method[Options],
@@ -184,34 +224,16 @@ def _train_and_test(
     kinds: Mapping[str, Column],
     accelerator: Accelerator,
 ) -> Outcome:
-    fold, services = cell.fold, cell.services
-    test_ids = cell.test_store.strings("id")[fold.test]
-    columns = cell.test_columns() if len(fold.test) else {}
-    transform = method.transforms().test
-    parts = {
-        "validation": (ImageRows(cell.store.images, fold.validation), cell.inputs(cell.store, fold.validation, kinds)),
-        "test": (ImageRows(cell.test_store.images, fold.test), cell.inputs(cell.test_store, fold.test, kinds)),
-    }
-
-    def tested(probabilities: Array, extras: Mapping[str, Array]) -> Predictions:
-        made = probabilities.astype(np.float32)
-        return Predictions(test_ids, made, fold.test_labels, fold.classes, columns, extras)
-
-    def evaluate() -> tuple[float, float, Predictions]:
-        guess, _ = predict(method, *parts["validation"], transform, accelerator)
-        share = float((guess.argmax(axis=1) == fold.validation_labels).mean())
-        chosen = guess[np.arange(len(guess)), fold.validation_labels].astype(np.float64)
-        loss = float(-np.log(np.maximum(chosen, 1e-12)).mean())
-        probabilities, extras = predict(method, *parts["test"], transform, accelerator)
-        return share, loss, tested(probabilities, extras)
+    services = cell.services
+    examination = _Examination(cell, method, kinds, accelerator)
 
     def state() -> dict[str, torch.Tensor]:
         # Tensors alone: extra state may be anything, and is there for resuming, not for whoever loads the weights.
         tensors = {name: value for name, value in method.state_dict().items() if isinstance(value, torch.Tensor)}
         return {name: value.detach().cpu().clone() for name, value in tensors.items()}
 
-    outcome = Outcome(fold, fold.classes)
-    selection = Selection(outcome, evaluate, state if services.keep_state else None)
+    outcome = Outcome(cell.fold, cell.fold.classes)
+    selection = Selection(outcome, examination, state if services.keep_state else None)
     hooks = Hooks(
         evaluated=selection,
         checkpoint=lambda training_state: services.save(
@@ -223,7 +245,7 @@ def _train_and_test(
     trainer = Trainer(method, training, accelerator, cell.spec.seed, hooks)
     saved = _load_checkpoint(services.checkpoint)
     if saved is not None:
-        selection.restore(saved["selection"], tested)
+        selection.restore(saved["selection"], examination.joined)
     reset_peak_memory()
     trainer.run(saved["training"] if saved is not None else None)
     _finish(cell, method, trainer, outcome)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
 from ferbench.data.store import Store
-from ferbench.options import parse_options
+from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
-from ferbench.protocols.base import Fold, ProtocolOptions, Samples, check_fold
+from ferbench.protocols.base import Fold, Indices, ProtocolOptions, Samples, check_fold
 from ferbench.protocols.division import carve_validation
-from ferbench.spec import TrainingSpec
+from ferbench.spec import PreparedSpec, TrainingSpec
 
 
 def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Registry) -> Fold:
-    """Return the spec's train / validation / test division, checked for leaks.
+    """Return the spec's train / validation / test division in rows of the stores, checked for leaks.
+
+    Left out are classes that the benchmark leaves out, and images that were dropped for want of a face; such images
+    stay in the test part where they count as wrong.
 
     Raises:
         DataError: the data cannot be divided so, or a subject or an image stands on both sides.
@@ -22,25 +30,71 @@ def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Regist
     protocol = import_factory(provided)(options)
     # A recipe on the cell's own data divides by the label, as the cell does; only then comes its own target.
     by_label = spec.target == "label" or spec.protocol != "all"
-    samples = store.samples() if by_label else store.samples(spec.target, spec.target_edges)
-    test_samples = test_store.samples() if spec.test is not None else None
+    rows, test_rows = _rows(store, spec.data), _rows(test_store, spec.test or spec.data)
+    whole = store.samples() if by_label else store.samples(spec.target, spec.target_edges)
+    samples = whole.take(rows)
+    test_samples = test_store.samples().take(test_rows) if spec.test is not None else None
     fold: Fold = protocol.split(samples, spec.fold, spec.seed, test_samples)
+    fold = _with_faces(_in_rows(fold, rows, test_rows), store, test_store, spec)
     if spec.protocol != "all":
-        check_fold(fold, samples, protocol.crosses, where)
+        check_fold(fold, whole, protocol.crosses, where)
     if by_label and spec.target != "label":
-        targets = store.samples(spec.target, spec.target_edges)
-        # The cell's validation part may hold other subjects alone; a target wants one out of the training part.
-        anonymous = Samples(targets.ids, targets.labels, targets.classes)
-        share = getattr(options, "validation", ProtocolOptions().validation)
-        train, validation = carve_validation(anonymous, fold.train, share, getattr(options, "split_seed", 0))
-        fold = Fold(
-            targets.classes,
-            train,
-            targets.labels[train],
-            validation,
-            targets.labels[validation],
-            fold.test[:0],
-            fold.test_labels[:0],
-            {**fold.notes, "target": spec.target},
-        )
+        fold = _with_target(fold, store.samples(spec.target, spec.target_edges), spec, options)
     return fold
+
+
+def _rows(store: Store, spec: PreparedSpec) -> Indices:
+    """Return the rows that take part: of classes that are kept, with faces or counted as wrong without."""
+    kept = store.labels >= 0
+    if spec.no_face_test == "leave-out":
+        kept &= ~store.dropped
+    return np.flatnonzero(kept)
+
+
+def _in_rows(fold: Fold, rows: Indices, test_rows: Indices) -> Fold:
+    return replace(fold, train=rows[fold.train], validation=rows[fold.validation], test=test_rows[fold.test])
+
+
+def _with_faces(fold: Fold, store: Store, test_store: Store, spec: TrainingSpec) -> Fold:
+    """Take dropped images out of the training and validation parts, and note what has no face."""
+    train, validation = ~store.dropped[fold.train], ~store.dropped[fold.validation]
+    faceless = {
+        "train": int((~train).sum() + store.faceless[fold.train][train].sum()),
+        "validation": int((~validation).sum() + store.faceless[fold.validation][validation].sum()),
+        "test": int(test_store.faceless[fold.test].sum()),
+    }
+    notes: dict[str, Any] = dict(fold.notes)
+    if any(faceless.values()) or test_store.dropped.any():
+        part = spec.test or spec.data
+        treated = part.no_face_test if part.no_face == "drop" else part.no_face
+        notes["no_face"] = {**faceless, "test_images": treated, "left_out": _left_out(test_store, part)}
+    return replace(
+        fold,
+        train=fold.train[train],
+        train_labels=fold.train_labels[train],
+        validation=fold.validation[validation],
+        validation_labels=fold.validation_labels[validation],
+        notes=notes,
+    )
+
+
+def _left_out(store: Store, spec: PreparedSpec) -> int:
+    return int(store.dropped.sum()) if spec.no_face_test == "leave-out" else 0
+
+
+def _with_target(fold: Fold, targets: Samples, spec: TrainingSpec, options: Options) -> Fold:
+    """Put another target in the place of the label, on the fold's training part alone."""
+    # The cell's validation part may hold other subjects alone; a target wants one out of the training part.
+    anonymous = Samples(targets.ids, targets.labels, targets.classes)
+    share = getattr(options, "validation", ProtocolOptions().validation)
+    train, validation = carve_validation(anonymous, fold.train, share, getattr(options, "split_seed", 0))
+    return Fold(
+        targets.classes,
+        train,
+        targets.labels[train],
+        validation,
+        targets.labels[validation],
+        fold.test[:0],
+        fold.test_labels[:0],
+        {**fold.notes, "target": spec.target},
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ferbench.canonical import canonical_json
 from ferbench.datasource import ProgressBar
@@ -18,6 +20,9 @@ from ferbench.run.display import RunDisplay
 from ferbench.run.jobs import Job, jobs_for
 from ferbench.run.scheduler import Scheduler, Tally
 from ferbench.spec import PreparedSpec, TrainingSpec
+
+if TYPE_CHECKING:
+    from ferbench.data.preprocess import Preprocessor
 
 
 @dataclass(frozen=True)
@@ -52,23 +57,42 @@ def gpus() -> int:
 def prepare_all(
     specs: Sequence[PreparedSpec], resolver: Resolver, registry: Registry, workers: int, progress: ProgressBar
 ) -> None:
-    """Make every store that is not there yet.
+    """Make every store and every derived attribute that is not there yet.
 
     Raises:
         DataError: a data set cannot be read; nothing has been trained yet.
     """
-    from ferbench.data.store import INFO, store_folder
+    from ferbench.data.store import is_prepared
 
-    missing = {spec.fingerprint: spec for spec in specs if not (store_folder(spec) / INFO).is_file()}
+    missing = {spec.fingerprint: spec for spec in specs if not is_prepared(spec)}
     if not missing:
         return
+    from ferbench.data.derive import add_derived
     from ferbench.data.prepare import Preparation, prepare
 
     for spec in missing.values():
-        provided = registry.preprocessor(spec.preprocessor, "preparation")
-        options = parse_options(provided.entry.options, spec.preprocessor_options, spec.preprocessor)
-        job = Preparation(spec, resolver.sources[spec.fingerprint], import_factory(provided)(options))
+        job = Preparation(
+            replace(spec, derived=()), resolver.sources[spec.fingerprint], maker(spec, resolver.files, registry)
+        )
         prepare(job, workers=workers, progress=progress)
+        for part in spec.derived:
+            entry = registry.attribute(part.name, "preparation")
+            options = parse_options(entry.entry.options, part.options, part.name)
+            add_derived(spec, part, import_factory(entry)(options), progress)
+
+
+def maker(spec: PreparedSpec, files: Mapping[str, Path], registry: Registry) -> Callable[[], Preprocessor]:
+    """Return what builds the preprocessor of a spec, in this process or another.
+
+    Args:
+        spec: the prepared data.
+        files: weights files by SHA-256.
+        registry: installed preprocessors.
+    """
+    provided = registry.preprocessor(spec.preprocessor, "preparation")
+    options = parse_options(provided.entry.options, spec.preprocessor_options, spec.preprocessor)
+    weights = {role: files[sha256] for role, sha256 in spec.weights.items()}
+    return partial(import_factory(provided), options, *([weights] if provided.entry.weights else []))
 
 
 def check_divisions(jobs: Sequence[Job], registry: Registry) -> None:

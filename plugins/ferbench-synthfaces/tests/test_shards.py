@@ -16,7 +16,7 @@ import pytest
 
 from ferbench import Site
 from ferbench.datasource import Advance
-from ferbench.errors import DataError
+from ferbench.errors import DataError, StorageError
 from ferbench_synthfaces.shards import Rows, Work, generate
 
 SCHEMA = pa.schema({"number": pa.int64(), "process": pa.int64()})
@@ -83,7 +83,7 @@ def die(items: Sequence[int]) -> Rows:
 
 
 def test_a_worker_that_dies_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"ended by itself.*run again with fewer workers"):
+    with pytest.raises(StorageError, match=r"ended by itself.*run again with fewer workers"):
         generate(work(make=die), Site(cache=tmp_path / "cache", workers=2), "dying")
 
 

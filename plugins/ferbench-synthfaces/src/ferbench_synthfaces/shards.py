@@ -7,29 +7,24 @@ after a kill repeats only the pieces that were in flight.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from ferbench.datasource import Advance, Site
+from ferbench.data.pool import in_processes
+from ferbench.datasource import Site
 from ferbench.errors import DataError
 
 Item = TypeVar("Item")
 
 Rows = Mapping[str, Sequence[Any]]
 """Columns by name, all of one length."""
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,8 @@ def generate(work: Work[Item], site: Site, description: str) -> list[Path]:
         The Arrow stream files, in the order of the items.
 
     Raises:
-        DataError: the cache cannot be written, or a worker died.
+        DataError: the cache cannot be written.
+        StorageError: a worker died.
     """
     starts = range(0, len(work.items), work.per_shard)
     paths = [site.cache / f"shard-{number:05d}-of-{len(starts):05d}.arrow" for number in range(len(starts))]
@@ -71,11 +67,14 @@ def generate(work: Work[Item], site: Site, description: str) -> list[Path]:
         done = sum(_size(work, number) for number in range(len(starts)) if number not in set(missing))
         if done:
             advance(done)
+        tasks = [(_items(work, number), paths[number]) for number in missing]
+        write = partial(_write_shard, work.make, work.schema)
         if site.workers > 1 and len(missing) > 1:
-            _in_processes(work, paths, missing, site.workers, advance)
+            for _, rows in in_processes(write, tasks, min(site.workers, len(missing))):
+                advance(rows)
         else:
-            for number in missing:
-                advance(_write_shard(work.make, _items(work, number), work.schema, paths[number]))
+            for task in tasks:
+                advance(write(task))
     return paths
 
 
@@ -101,63 +100,11 @@ def _size(work: Work[Item], number: int) -> int:
     return len(_items(work, number))
 
 
-def _in_processes(
-    work: Work[Item], paths: Sequence[Path], missing: Sequence[int], workers: int, advance: Advance
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    with (
-        _single_threaded(),
-        ProcessPoolExecutor(min(workers, len(missing)), mp_context=context, initializer=_settle_worker) as pool,
-    ):
-        futures: list[Future[int]] = [
-            pool.submit(_write_shard, work.make, _items(work, number), work.schema, paths[number]) for number in missing
-        ]
-        try:
-            for future in as_completed(futures):
-                advance(future.result())
-        except BrokenProcessPool:
-            raise DataError(
-                expected="worker processes that live until their shards are written",
-                found="one that ended by itself, most often for lack of memory",
-                where=str(paths[0].parent),
-                remedy="run again with fewer workers: what is written is kept",
-            ) from None
-        except BaseException:
-            # The shards in flight end on their own; what has not begun never does.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Give processes started inside one thread each: libraries read these variables when they are imported."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _settle_worker() -> None:
-    """Tie a worker to its parent: Ctrl-C is the parent's to handle, and a killed parent leaves no worker behind."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _write_shard(make: Callable[[Sequence[Item]], Rows], items: Sequence[Item], schema: pa.Schema, path: Path) -> int:
+def _write_shard(
+    make: Callable[[Sequence[Item]], Rows], schema: pa.Schema, task: tuple[Sequence[Item], Path]
+) -> int:
     """Make one shard and write it aside, then rename it; return its number of rows."""
+    items, path = task
     table = pa.table({name: pa.array(values, schema.field(name).type) for name, values in make(items).items()}, schema)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
