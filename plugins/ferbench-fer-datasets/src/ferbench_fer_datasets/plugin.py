@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from ferbench import DatasetEntry, hookimpl
-from ferbench_fer_datasets import raf_db
+from ferbench_fer_datasets import ck_plus, jaffe, kdef, multi_pie, oulu_casia, raf_db
 
-MODULES = (raf_db,)
+MODULES = (
+    ck_plus,
+    oulu_casia,
+    kdef,
+    jaffe,
+    multi_pie,
+    raf_db,
+)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Sequences that go from a neutral face to the peak of an expression: numbered frames in a folder, some of them used."""
+"""Sequences from a neutral face to the peak of an expression: numbered frames in a folder, some of them used."""
 
 from __future__ import annotations
 
