@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ferbench.data.image_folder import ImageFolderOptions
 from ferbench.data.preprocess import AlignOptions, ResizeOptions
-from ferbench.entries import DatasetCard, DatasetEntry, MetricEntry, PreprocessorEntry, ProtocolEntry
+from ferbench.entries import AttributeEntry, DatasetCard, DatasetEntry, MetricEntry, PreprocessorEntry, ProtocolEntry
 from ferbench.hookspecs import hookimpl
 from ferbench.protocols.base import ProtocolOptions
 from ferbench.protocols.standard import KFoldOptions, LabelNoiseOptions
@@ -43,6 +43,21 @@ def ferbench_preprocessors() -> list[PreprocessorEntry]:
             needs=frozenset({"landmarks"}),
             summary="Similarity alignment of five known landmarks to the 112 × 112 template, any size",
         ),
+    ]
+
+
+@hookimpl
+def ferbench_attributes() -> list[AttributeEntry]:
+    """Return `pose-from-landmarks`."""
+    return [
+        AttributeEntry(
+            name="pose-from-landmarks",
+            factory="ferbench.data.pose:PoseFromLandmarks",
+            version="1",
+            gives=("pose",),
+            needs=frozenset({"landmarks"}),
+            summary="Yaw of the mean head that comes nearest to the five landmarks",
+        )
     ]
 
 

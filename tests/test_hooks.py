@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ferbench import (
+    AttributeEntry,
     BenchmarkEntry,
     DatasetCard,
     DatasetEntry,
@@ -36,6 +37,9 @@ ENTRIES: dict[str, Any] = {
         name="one", factory="ferbench.data.image_folder:ImageFolder", card=DatasetCard(title="One")
     ),
     "ferbench_preprocessors": PreprocessorEntry(name="one", factory="ferbench.data.preprocess:Resize", version="1"),
+    "ferbench_attributes": AttributeEntry(
+        name="one", factory="ferbench.data.pose:PoseFromLandmarks", version="1", gives=("pose",)
+    ),
     "ferbench_methods": MethodEntry(name="one", factory="ferbench.train.classifier:Classifier"),
     "ferbench_metrics": MetricEntry(name="one", factory="ferbench.metrics.classification:accuracy"),
     "ferbench_protocols": ProtocolEntry(name="one", factory="ferbench.protocols.standard:Official"),

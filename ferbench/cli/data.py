@@ -1,16 +1,21 @@
-"""`ferbench data`: list data sets, prepare those of a benchmark."""
+"""`ferbench data`: list data sets, show their layout, verify a copy, write a replica, prepare those of a benchmark."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ferbench.cli.options import AsJson, Config, DataRoot, load
 
-data_app = typer.Typer(help="Data sets: list them, prepare them.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from ferbench.data.verify import Verification
+
+data_app = typer.Typer(help="Data sets: list, layout, verify, replica, prepare.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="DATASET", help="An installed data set; 'ferbench data list' has them.")]
 
 
 @data_app.command("list")
@@ -32,6 +37,7 @@ def list_command(as_json: AsJson = False) -> None:
                 "citation": card.citation,
                 "notes": card.notes,
                 "needs_root": provided.entry.needs_root,
+                "replica": provided.entry.replica is not None,
                 "distribution": provided.distribution,
             }
         )
@@ -87,3 +93,158 @@ def prepare_command(
         "fingerprint": Path(store.folder).name,
     }
     typer.echo(json.dumps(summary, indent=1) if as_json else "\n".join(f"{k}: {v}" for k, v in summary.items()))
+
+
+@data_app.command("layout")
+def layout_command(dataset: Name, as_json: AsJson = False) -> None:
+    """Show the files and codes that a data set has as released, its numbers, and where to ask for it."""
+    from ferbench.plugins import discover
+
+    provided = discover().dataset(dataset, "the command line")
+    card = provided.entry.card
+    facts = {
+        "classes": ", ".join(card.classes or ()),
+        "counts": ", ".join(f"{name}: {count:,}" for name, count in card.counts),
+        "columns": ", ".join(card.attributes),
+        "licence": card.licence,
+        "where to ask": card.homepage,
+        "citation": card.citation,
+        "notes": card.notes,
+    }
+    if as_json:
+        counts = dict(card.counts)
+        typer.echo(json.dumps({"name": dataset, "title": card.title, "layout": card.layout, **facts, "counts": counts}))
+        return
+    tree = card.layout.strip("\n") or (
+        "(the plugin makes or fetches it: there is nothing to lay out)" if not provided.entry.needs_root else "(none)"
+    )
+    typer.echo(f"{dataset}: {card.title}\n\n{tree}\n")
+    for name, text in facts.items():
+        if text:
+            typer.echo(f"{name + ':':<14}{text}")
+
+
+@data_app.command("verify")
+def verify_command(  # noqa: PLR0913  one parameter an option
+    dataset: Name,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", metavar="DIR", help="The data set's own folder.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="An option of the data set, as in TOML.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", metavar="FILE", help="Compare with this manifest of another copy.")
+    ] = None,
+    write_manifest: Annotated[
+        Path | None, typer.Option("--write-manifest", metavar="FILE", help="Write a manifest for others to compare.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; one a core by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a copy: structure, counts, damaged and repeated images, leaks between parts, contents.
+
+    Exit code 1 when anything differs from what is expected.
+    """
+    from rich.console import Console
+
+    from ferbench.data.contents import Contents
+    from ferbench.data.verify import verify
+    from ferbench.datasource import Site
+    from ferbench.options import parse_options
+    from ferbench.places import cache_folder, write_atomically
+    from ferbench.plugins import discover, import_factory
+    from ferbench.run.display import RunDisplay
+    from ferbench.run.session import cores
+
+    provided = discover().dataset(dataset, "the command line")
+    options = parse_options(provided.entry.options, _options_of(option or []), f"data set {dataset}, --option")
+    source = import_factory(provided)(options, _own_folder(dataset, data_root) if provided.entry.needs_root else None)
+    known = Contents.read(manifest) if manifest is not None else None
+    processes = workers or cores()
+    with RunDisplay(Console(stderr=True)) as display:
+        site = Site(cache_folder() / "sources" / f"verify-{dataset}", processes, display.bar)
+        found = verify(source, dataset, known=known, workers=processes, site=site, progress=display.bar)
+    if write_manifest is not None:
+        write_atomically(write_manifest, found.contents.write())
+    typer.echo(json.dumps(found.as_json(), indent=1) if as_json else _told(found))
+    raise typer.Exit(1 if found.findings else 0)
+
+
+def _own_folder(dataset: str, folder: Path | None) -> Path:
+    from ferbench.errors import DataError
+
+    if folder is None or not folder.is_dir():
+        raise DataError(
+            expected=f"the folder of {dataset}",
+            found="no such folder" if folder is not None else "no --data-root",
+            where=f"--data-root {folder}" if folder is not None else "the command line",
+            remedy=f"give it with --data-root DIR; 'ferbench data layout {dataset}' shows what it holds",
+        )
+    return folder
+
+
+def _options_of(words: list[str]) -> dict[str, Any]:
+    """Read KEY=VALUE with the value as TOML writes it; a bare word is a text."""
+    import tomllib
+
+    from ferbench.errors import ConfigError
+
+    made: dict[str, Any] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign:
+            raise ConfigError(
+                expected="KEY=VALUE", found=repr(word), where="--option", remedy="write such as --option peak_frames=1"
+            )
+        try:
+            made[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            made[key] = value
+    return made
+
+
+def _told(found: Verification) -> str:
+    """Return a verification as text: counts side by side, then every difference."""
+    from tabulate import tabulate
+
+    names = [*found.expected, *(name for name in found.counts if name not in found.expected)]
+    rows = [
+        [name, found.expected.get(name, "–" if not found.expected else 0), found.counts.get(name, 0)] for name in names
+    ]
+    parts = [f"{found.dataset}: {found.images:,} images" + (f" ({found.copy_of})" if found.copy_of else "")]
+    if rows:
+        parts.append(tabulate(rows, headers=["", "expected", "found"], tablefmt="plain"))
+    for finding in found.findings:
+        told = f"{finding.check}: expected {finding.expected}; found {finding.found}; in {finding.where}"
+        parts.append(told + "".join(f"\n    {item}" for item in finding.items[:20]))
+    parts.append(f"contents: {found.contents.digest}")
+    count = len(found.findings)
+    parts.append("nothing differs" if not count else f"{count} difference{'s' if count > 1 else ''}")
+    return "\n\n".join(parts)
+
+
+@data_app.command("replica")
+def replica_command(
+    dataset: Name,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder: the data set's own.")],
+    subjects: Annotated[int, typer.Option("--subjects", metavar="N", min=2, help="How many people to draw.")] = 12,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of everything random.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write synthetic images exactly in a data set's official layout, to try loaders and benchmarks without it."""
+    from rich.console import Console
+
+    from ferbench.data.replica import ReplicaSite, write_replica
+    from ferbench.plugins import discover
+    from ferbench.run.display import RunDisplay
+
+    provided = discover().dataset(dataset, "the command line")
+    with RunDisplay(Console(stderr=True)) as display:
+        written = write_replica(provided, ReplicaSite(out, subjects, seed, display.bar))
+    if as_json:
+        typer.echo(json.dumps({key: value for key, value in written.items() if key != "files"}, indent=1))
+        return
+    typer.echo(f"{out}: {written['note']} {len(written['files']):,} files.")

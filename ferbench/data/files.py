@@ -10,7 +10,7 @@ import os
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -20,6 +20,7 @@ from pydantic import Field
 
 from ferbench.data.attributes import SPLITS
 from ferbench.data.findings import Finding, as_error, listed
+from ferbench.data.given_division import DIVISION, GivenDivision, read_division
 from ferbench.data.manifest import content_hashes
 from ferbench.data.replica import REPLICA, read_replica
 from ferbench.datasource import DataSource, Site
@@ -146,6 +147,7 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
         """What `read` found, checked: each image once, and there; the counts as the release states them."""
         index = self.read()
         index.findings += [*self._check_samples(index), *compare_counts(self.expected_counts(), index.counts)]
+        self._divide(index)
         return index
 
     @cached_property
@@ -186,9 +188,13 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
             wanted.add(REPLICA)
         return {"layout": self.name, "files": content_hashes(self.folder, [self.folder / file for file in wanted])}
 
+    def annotation_hashes(self) -> Mapping[str, str]:
+        """Return the content hashes of the annotation files."""
+        return content_hashes(self.folder, [self.folder / file for file in {*self.index.annotations} & self.files])
+
     def columns(self) -> frozenset[str]:
         """Return the columns."""
-        return frozenset({"id", "image", "label", *self.kinds()})
+        return frozenset({"id", "image", "label", *self._all_kinds()})
 
     def caveat(self) -> str:
         """Return that this is a replica, or that its counts differ from the release's."""
@@ -216,7 +222,7 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
         """Return samples with their pictures as a data set; what is missing of a column is NaN or an empty text."""
         import datasets as hf
 
-        kinds, numbers = self.kinds(), {label: number for number, label in enumerate(self.classes)}
+        kinds, numbers = self._all_kinds(), {label: number for number, label in enumerate(self.classes)}
         table: dict[str, list[Any]] = {
             "id": [sample.id for sample in samples],
             "image": list(pictures),
@@ -229,6 +235,26 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
         return hf.Dataset.from_dict(
             table, hf.Features(features | {name: _feature(kind) for name, kind in kinds.items()})
         )
+
+    def _divide(self, index: Index) -> None:
+        """Give the samples the split or fold of `division.csv`, where there is one."""
+        given = self._division(tuple(sample.id for sample in index.samples))
+        if given is None:
+            return
+        index.annotations.append(DIVISION)
+        index.findings += given.findings
+        index.samples = [
+            replace(sample, columns={**sample.columns, **given.rows.get(sample.id, {})}) for sample in index.samples
+        ]
+
+    def _division(self, ids: tuple[str, ...]) -> GivenDivision | None:
+        text = self.text(DIVISION)
+        return None if text is None else read_division(text, ids)
+
+    def _all_kinds(self) -> Mapping[str, Kind]:
+        """Return the columns of the release and those of `division.csv`."""
+        given = self._division(()) if self.root is not None and self.root.is_dir() else None
+        return {**self.kinds(), **dict.fromkeys(given.columns if given is not None else (), str)}
 
     def _check_samples(self, index: Index) -> list[Finding]:
         found: list[Finding] = []

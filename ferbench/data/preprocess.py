@@ -104,7 +104,7 @@ class AlignOptions(Options):
 
     size: int = Field(default=112, ge=16, le=2048, description="side of the square output, pixels")
     grey: bool = Field(default=False, description="one luma channel instead of RGB")
-    margin: float = Field(default=0.0, ge=0, le=1, description="border added on each side, as a share of the output")
+    margin: float = Field(default=0.0, ge=0, le=0.45, description="border on each side, as a share of the output")
 
 
 TEMPLATE = np.asarray(
@@ -161,11 +161,50 @@ def warped(image: Image, matrix: npt.NDArray[np.float64], size: int) -> Image:
     return result
 
 
+def centre_square(image: Image) -> Points:
+    """Return the box (4,) of the largest square in the middle of an image."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    left, top = (width - side) / 2, (height - side) / 2
+    return np.asarray([left, top, left + side, top + side], dtype=np.float32)
+
+
+def square_map(square: Points, size: int) -> npt.NDArray[np.float64]:
+    """Return the 2 × 3 matrix that scales a square box (4,) of an image to size × size."""
+    left, top, right, _ = (float(edge) for edge in square)
+    scale = size / (right - left)
+    # Pixel centres lie at whole numbers, the edges of a box between pixels.
+    return np.asarray([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
+
+
+def mapped(
+    image: Image,
+    matrix: npt.NDArray[np.float64],
+    size: int,
+    *,
+    grey: bool,
+    landmarks: Points | None = None,
+    box: Points | None = None,
+) -> Prepared:
+    """Apply an affine map to an image and to what is known of the face in it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        matrix: 2 × 3, pixel centres to pixel centres of the output.
+        size: side of the square output.
+        grey: one luma channel instead of RGB.
+        landmarks: (5, 2) pixels.
+        box: (4,); the upright box around its four moved corners is given back.
+    """
+    points = None if landmarks is None else (landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    return Prepared(warped(to_grey(image) if grey else image, matrix, size), points, _moved_box(box, matrix))
+
+
 def _moved_box(box: Points | None, matrix: npt.NDArray[np.float64]) -> Points | None:
-    """Return the upright box around a box's four moved corners."""
     if box is None:
         return None
-    corners = box[[[0, 1], [2, 1], [0, 3], [2, 3]]] @ matrix[:, :2].T + matrix[:, 2]
+    # The matrix maps pixel centres; a box counts from the first pixel's outer edge.
+    corners = (box[[[0, 1], [2, 1], [0, 3], [2, 3]]] - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5
     return np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32)
 
 
@@ -177,11 +216,8 @@ class Align:
 
     def __call__(self, image: Image, landmarks: Points | None, box: Points | None) -> Prepared | NoFace:
         """Prepare one image; without landmarks there is no face to align."""
-        size = self.options.size
+        size, grey = self.options.size, self.options.grey
         if landmarks is None or not np.isfinite(landmarks).all() or np.ptp(landmarks, axis=0).max() < 1:
-            crop = Resize(ResizeOptions(size=size, grey=self.options.grey))(image, None, None)
-            return NoFace("no five landmarks", crop)
+            return NoFace("no five landmarks", mapped(image, square_map(centre_square(image), size), size, grey=grey))
         matrix = similarity(landmarks, size, self.options.margin)
-        picture = to_grey(image) if self.options.grey else image
-        moved = landmarks @ matrix[:, :2].T + matrix[:, 2]
-        return Prepared(warped(picture, matrix, size), moved.astype(np.float32), _moved_box(box, matrix))
+        return mapped(image, matrix, size, grey=grey, landmarks=landmarks, box=box)

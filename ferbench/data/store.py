@@ -165,6 +165,7 @@ class Store:
             classes=classes,
             subjects=self.strings("subject") if "subject" in names else None,
             split=self.strings("split") if "split" in names else None,
+            folds=self.strings("fold") if "fold" in names else None,
         )
 
 

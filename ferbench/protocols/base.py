@@ -43,6 +43,7 @@ class Samples:
         classes: class names.
         subjects: (N,) subject names, or None where the data set has none.
         split: (N,) "train", "validation" or "test" of the official division, or None.
+        folds: (N,) names of the folds that the data set gives, or None.
     """
 
     ids: npt.NDArray[np.str_]
@@ -50,6 +51,7 @@ class Samples:
     classes: tuple[str, ...]
     subjects: npt.NDArray[np.str_] | None = None
     split: npt.NDArray[np.str_] | None = None
+    folds: npt.NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         """Return N."""
@@ -57,9 +59,8 @@ class Samples:
 
     def take(self, rows: Indices) -> Samples:
         """Return some of the samples, in the order of `rows` (M,)."""
-        subjects = None if self.subjects is None else self.subjects[rows]
-        split = None if self.split is None else self.split[rows]
-        return Samples(self.ids[rows], self.labels[rows], self.classes, subjects, split)
+        optional = (None if part is None else part[rows] for part in (self.subjects, self.split, self.folds))
+        return Samples(self.ids[rows], self.labels[rows], self.classes, *optional)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,24 @@ def assign_folds(samples: Samples, rows: Indices, count: int, seed: int) -> Indi
     return folds
 
 
+def given_folds(samples: Samples, count: int) -> Indices:
+    """Return the (N,) numbers of the folds that the data set gives.
+
+    Raises:
+        DataError: it gives another number of folds.
+    """
+    assert samples.folds is not None  # the protocol needs the column
+    names, numbers = np.unique(samples.folds, return_inverse=True)
+    if len(names) != count:
+        raise DataError(
+            expected=f"{count} folds in the column 'fold'",
+            found=f"{len(names)}: {', '.join(names[:12])}",
+            where="the data set's own folds",
+            remedy=f"set k to {len(names)}, or correct the column",
+        )
+    return numbers.astype(np.int64)
+
+
 def _deal_subjects(subjects: Indices, labels: Indices, count: int, rng: np.random.Generator) -> Indices:
     """Deal subjects in random order, each to the fold that has least of the subject's classes: (S,) fold numbers.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from pydantic import Field
 from ferbench.errors import DataError
 from ferbench.labels import shared_classes
 from ferbench.protocols.base import Fold, Indices, Labels, Protocol, ProtocolOptions, Samples
-from ferbench.protocols.division import assign_folds, carve_validation
+from ferbench.protocols.division import assign_folds, carve_validation, given_folds
 
 
 def _official_parts(samples: Samples, options: ProtocolOptions) -> tuple[Indices, Indices, Indices]:
@@ -56,18 +56,29 @@ class Official(Protocol[ProtocolOptions]):
 
 
 class KFoldOptions(ProtocolOptions):
-    """Options of k-fold cross-validation."""
+    """Options of k-fold cross-validation.
+
+    Attributes:
+        k: how many folds.
+        folds: drawn here, or given by the data set's column `fold`: another laboratory's, to the letter.
+    """
 
     k: int = Field(default=10, ge=2, le=1000)
+    folds: Literal["drawn", "given"] = "drawn"
 
 
 class KFold(Protocol[KFoldOptions]):
-    """k folds over all images: by subject where the data set has subjects, stratified otherwise."""
+    """k folds over all images: by subject where the data set has subjects, stratified otherwise; or the data set's."""
 
     @property
     def label(self) -> str:
-        """Return such as `10-fold`."""
-        return f"{self.options.k}-fold"
+        """Return such as `10-fold`; folds that the data set gives are told."""
+        return f"{self.options.k}-fold" + ("-given" if self.options.folds == "given" else "")
+
+    @property
+    def needs(self) -> frozenset[str]:  # type: ignore[override]  # what it needs depends on its options
+        """Return the column of given folds."""
+        return frozenset({"fold"} if self.options.folds == "given" else ())
 
     @property
     def folds(self) -> int:
@@ -77,7 +88,10 @@ class KFold(Protocol[KFoldOptions]):
     def split(self, samples: Samples, fold: int, seed: int, test_samples: Samples | None = None) -> Fold:
         """Test on fold number `fold`, train on the others."""
         rows = np.arange(len(samples))
-        numbers = assign_folds(samples, rows, self.options.k, self.options.split_seed)
+        if self.options.folds == "given":
+            numbers = given_folds(samples, self.options.k)
+        else:
+            numbers = assign_folds(samples, rows, self.options.k, self.options.split_seed)
         train, validation = carve_validation(
             samples, rows[numbers != fold], self.options.validation, self.options.split_seed
         )

@@ -72,8 +72,8 @@ class Leaderboard:
         return made
 
     def _printed(self, entry: str, dataset: str, protocol: str, metric: str) -> Reported | None:
-        """Return the printed figure of a place; none beside a data set that only borrows the name of the paper's."""
-        if set(dataset.split("->")) & set(self.results.sheet.renamed):
+        """Return the printed figure of a place; none beside a data set that is not the paper's."""
+        if set(dataset.split("->")) & self.results.sheet.unlike_the_papers:
             return None
         return self.figures.get((self.results.sheet.benchmark, entry, dataset, protocol, metric))
 
@@ -153,7 +153,19 @@ class Leaderboard:
         for note in dict.fromkeys(sheet.notes.values()):
             told = [name for name, other in sheet.notes.items() if other == note]
             lines.append(f"- {', '.join(told)}: {note}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        """Say what is not as released, what is estimated, and what the records say of their test data."""
+        sheet = self.results.sheet
+        lines = [f"- {name}: {caveat}." for name, caveat in sheet.caveats.items()]
+        for name, columns in sheet.derived.items():
+            told = ", ".join(f"{column} (by {origin})" for column, origin in columns.items())
+            lines.append(f"- {name}: derived, not annotated: {told}.")
+        for name, classes in sheet.relabelled.items():
+            told = ", ".join(f"{old} → {new}" if new else f"{old} left out" for old, new in classes.items())
+            lines.append(f"- {name}: classes renamed: {told}.")
+        return lines + [f"- {remark}" for remark in self.results.remarks]
 
     def _selection(self) -> str:
         """Show what choosing the epoch on test data would have added: the gap to customary reporting."""

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ferbench.errors import InputError
+from ferbench.config import DatasetChoice
+from ferbench.errors import DataError, InputError
 from ferbench.places import write_atomically
 from ferbench.plan import Plan
 from ferbench.plugins import Registry
@@ -47,6 +48,9 @@ class Sheet:
         descending: which metrics are better when higher; None: neither way is good.
         preprocessing: preprocessor and its options, in words.
         renamed: data sets whose name here is not that of the installed data set.
+        caveats: what keeps a copy of a data set from being as it was released.
+        derived: by data set, what estimated which of its columns.
+        relabelled: by data set, its classes that have another name here; an empty one is left out.
     """
 
     benchmark: str
@@ -62,6 +66,14 @@ class Sheet:
     descending: Mapping[str, bool | None] = field(default_factory=dict)
     preprocessing: str = ""
     renamed: tuple[str, ...] = ()
+    caveats: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    relabelled: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def unlike_the_papers(self) -> frozenset[str]:
+        """Data sets beside which no printed figure may stand: other data under the name, or other classes."""
+        return frozenset({*self.renamed, *self.caveats, *self.relabelled})
 
 
 def sheet_of(plan: Plan, registry: Registry) -> Sheet:
@@ -89,7 +101,29 @@ def sheet_of(plan: Plan, registry: Registry) -> Sheet:
         descending={name: metric.higher_is_better for name, metric in metrics.items()},
         renamed=tuple(row.name for row in benchmark.dataset if row.source not in {None, row.name}),
         preprocessing=f"{benchmark.preprocessor.name} ({options})" if options else benchmark.preprocessor.name,
+        caveats=_caveats(plan, where),
+        derived={row.name: _derived(row, registry) for row in benchmark.dataset if row.derive},
+        relabelled={row.name: row.relabel for row in benchmark.dataset if row.relabel},
     )
+
+
+def _caveats(plan: Plan, where: str) -> dict[str, str]:
+    """Return the caveats of the data sets that are there."""
+    found: dict[str, str] = {}
+    for row in plan.benchmark.dataset:
+        try:
+            caveat = plan.resolver.source(row, where).caveat()
+        except DataError:  # not there, or not readable: its cells are unavailable and say why
+            continue
+        if caveat:
+            found[row.name] = caveat
+    return found
+
+
+def _derived(row: DatasetChoice, registry: Registry) -> dict[str, str]:
+    """Return what derives each derived column of a data set."""
+    entries = [registry.attribute(part.name, "derive").entry for part in row.derive]
+    return {column: f"{entry.name} {entry.version}" for entry in entries for column in entry.gives}
 
 
 def sheet_path(results: Path, benchmark: str) -> Path:

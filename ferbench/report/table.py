@@ -11,6 +11,7 @@ import pandas as pd
 from ferbench.metrics.evaluate import evaluate, metric_sources
 from ferbench.plugins import Registry
 from ferbench.records import SELECTIONS, Record, RecordStore
+from ferbench.report.remarks import Remarks
 from ferbench.report.sheet import Sheet
 
 KEYS = ["entry", "method", "dataset", "protocol"]
@@ -27,6 +28,7 @@ class Results:
         costs: one row a cell: entry and the cost columns.
         provenance: distinct values of what the records say of their making.
         ids: the finished cells.
+        remarks: what a reader must know of the columns' test data.
     """
 
     sheet: Sheet
@@ -34,6 +36,7 @@ class Results:
     costs: pd.DataFrame
     provenance: Mapping[str, list[str]]
     ids: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
@@ -48,6 +51,7 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
     runs: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
     provenance: dict[str, set[str]] = {}
+    remarks = Remarks()
     for cell in sheet.cells:
         if cell.id not in done:
             continue
@@ -60,6 +64,7 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
             runs += [{**where, "metric": name, "value": values[name]} for name in found]
         costs.append({"entry": cell.entry, **{name: record.content["cost"].get(name) for name in COSTS}})
         _note(record.content["provenance"], provenance)
+        remarks.add(cell, record.content)
     columns = [*KEYS, "fold", "seed", "selection", "metric", "value"]
     return Results(
         sheet,
@@ -67,6 +72,7 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         pd.DataFrame(costs, columns=["entry", *COSTS]),
         {name: sorted(values) for name, values in sorted(provenance.items())},
         tuple(cell.id for cell in sheet.cells if cell.id in done),
+        tuple(remarks.lines()),
     )
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import torch
 
 from ferbench.metrics.evaluate import evaluate, metric_sources
+from ferbench.metrics.label_permutation import permuted_labels
 from ferbench.plugins import Registry
 from ferbench.records import PREDICTIONS, SELECTIONS, RecordStore, prediction_table
 from ferbench.run.jobs import Job
@@ -32,6 +33,7 @@ PACKAGES = (
     "pillow",
     "pyarrow",
     "scikit-learn",
+    "scipy",
     "timm",
     "torch",
     "torchvision",
@@ -63,6 +65,7 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
         "metric_sources": {n: d for n, d in metric_sources(registry).items() if n not in metric_errors},
         "metric_errors": metric_errors,
         "metrics": {selection: by_epoch[outcome.selected[selection]] for selection in SELECTIONS},
+        "warnings": [str(found) for found in permuted_labels(outcome.epochs[outcome.selected["validation"]])],
         "validation_accuracy": outcome.validation,
         "history": _without_nan(outcome.history),
         "kept": _without_nan(outcome.kept),

@@ -8,7 +8,7 @@ from ferbench.train.method import Method, Setup, freeze, unfreeze
 from ferbench.train.recipes import ClassBalanced, Groups, Recipe, Shuffled
 from ferbench.train.stage import Epochs, Optim, Stage, Steps, Until
 from ferbench.train.task import Column, Task, TrainingSet
-from ferbench.train.transforms import Albumented, FlipShift, Normalise, Transforms
+from ferbench.train.transforms import Albumented, FlipShift, Normalisation, Normalise, Transforms, Whiten
 
 __all__ = [
     "Albumented",
@@ -21,6 +21,7 @@ __all__ = [
     "FlipShift",
     "Groups",
     "Method",
+    "Normalisation",
     "Normalise",
     "Optim",
     "Output",
@@ -35,6 +36,7 @@ __all__ = [
     "Transforms",
     "Until",
     "Views",
+    "Whiten",
     "build_backbone",
     "feature_width",
     "freeze",

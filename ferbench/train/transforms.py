@@ -57,6 +57,16 @@ class Transforms:
     statistics: Transform | None = None
 
 
+class Normalisation(Protocol):
+    """Prepared images to numbers, without randomness: the last step of every transform, and a transform itself."""
+
+    def tensor(self, images: Images) -> Tensor:
+        """Return (B, c, h, w) float32 from (B, h, w, c) uint8."""
+
+    def __call__(self, images: Images, columns: Columns, rng: np.random.Generator) -> Views:
+        """Return one view."""
+
+
 @dataclass(frozen=True)
 class Normalise:
     """uint8 → (x / 255 − mean) / std, channels last in memory.
@@ -82,6 +92,28 @@ class Normalise:
 
 
 @dataclass(frozen=True)
+class Whiten:
+    """Each image by its own statistics: (x − mean) / max(std, 1 / √n), over its n values in all channels.
+
+    The lower bound keeps a picture of one colour at zero instead of NaN. Channels last in memory.
+    """
+
+    def tensor(self, images: Images) -> Tensor:
+        """Return (B, c, h, w) float32, each image of mean 0 and standard deviation 1."""
+        pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+        count = pixels[0].numel() if len(pixels) else 1
+        # Sums in double precision: in single precision even a constant image differs from its mean.
+        mean = pixels.double().mean(dim=(1, 2, 3), keepdim=True).float()
+        pixels.sub_(mean)
+        std = pixels.double().square_().mean(dim=(1, 2, 3), keepdim=True).sqrt_().clamp_(min=count**-0.5)
+        return pixels.div_(std.float())
+
+    def __call__(self, images: Images, columns: Columns, rng: np.random.Generator) -> Views:
+        """Return one view."""
+        return Views((self.tensor(images),), columns)
+
+
+@dataclass(frozen=True)
 class FlipShift:
     """Random horizontal flip and shift, edges repeated: the cheap augmentation, one pass over the pixels.
 
@@ -93,7 +125,7 @@ class FlipShift:
         shift: largest shift in pixels, both directions.
     """
 
-    normalise: Normalise = Normalise()
+    normalise: Normalisation = Normalise()
     flip: float = 0.5
     shift: int = 4
 
@@ -139,7 +171,9 @@ class Albumented:
         views: how many independent views to draw.
     """
 
-    def __init__(self, pipeline: Sequence[albumentations.BasicTransform], normalise: Normalise, views: int = 1) -> None:
+    def __init__(
+        self, pipeline: Sequence[albumentations.BasicTransform], normalise: Normalisation, views: int = 1
+    ) -> None:
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for updates at import
         import albumentations as alb
 

@@ -1,0 +1,64 @@
+"""What a reader of a figure must know of its test data: classes left out, images without a face, permuted labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ferbench.report.sheet import SheetCell
+
+TREATED = {
+    "wrong": "they count as wrong",
+    "leave-out": "they are left out of the test",
+    "center-crop": "a centre crop stands in their place",
+}
+
+
+@dataclass
+class _Faces:
+    """Test images of a column, over its folds."""
+
+    folds: dict[int, tuple[int, int]] = field(default_factory=dict)
+    treated: str = ""
+    left_out: int = 0
+
+
+@dataclass
+class Remarks:
+    """Remarks on the columns of a leaderboard, gathered from the records behind it."""
+
+    _classes: dict[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    _faces: dict[tuple[str, str], _Faces] = field(default_factory=dict)
+    _warnings: dict[str, None] = field(default_factory=dict)
+
+    def add(self, cell: SheetCell, content: Mapping[str, Any]) -> None:
+        """Take what the record of a cell says."""
+        notes = content.get("fold_notes", {})
+        if any(notes.get("classes_dropped", {}).values()):
+            self._classes[cell.dataset] = notes["classes_dropped"]
+        if "no_face" in notes:
+            faces = self._faces.setdefault((cell.dataset, cell.protocol), _Faces())
+            faces.folds[cell.fold] = (notes["no_face"]["test"], content["samples"]["test"])
+            faces.treated, faces.left_out = notes["no_face"]["test_images"], notes["no_face"]["left_out"]
+        for warning in content.get("warnings", []):
+            place = f"{cell.entry} on {cell.dataset}, {cell.protocol}, fold {cell.fold}, seed {cell.seed}"
+            self._warnings[f"**Warning**, {place}: {warning}"] = None
+
+    def lines(self) -> list[str]:
+        """Return the remarks, one sentence each."""
+        made = [f"{dataset}: {_dropped(parts)}." for dataset, parts in self._classes.items()]
+        made += [f"{dataset}, {protocol}: {_faceless(faces)}." for (dataset, protocol), faces in self._faces.items()]
+        return [*made, *(f"{warning}." for warning in self._warnings)]
+
+
+def _dropped(parts: Mapping[str, list[str]]) -> str:
+    told = [f"{', '.join(names)} (of the {part} data)" for part, names in parts.items() if names]
+    return f"classes that only one of the two has are left out: {'; '.join(told)}"
+
+
+def _faceless(faces: _Faces) -> str:
+    faceless, tested = (sum(values) for values in zip(*faces.folds.values(), strict=True))
+    if faces.treated == "leave-out":
+        return f"no face was found in {faces.left_out} images of the test data; {TREATED['leave-out']}"
+    return f"no face was found in {faceless} of {tested} test images; {TREATED[faces.treated]}"
