@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ferbench.data.hugging_face import HuggingFaceOptions
 from ferbench.data.image_folder import ImageFolderOptions
 from ferbench.data.preprocess import AlignOptions, ResizeOptions
 from ferbench.entries import AttributeEntry, DatasetCard, DatasetEntry, MetricEntry, PreprocessorEntry, ProtocolEntry
@@ -9,18 +10,38 @@ from ferbench.hookspecs import hookimpl
 from ferbench.protocols.base import ProtocolOptions
 from ferbench.protocols.standard import KFoldOptions, LabelNoiseOptions
 
+IMAGE_FOLDER = """
+my-faces/                 the name of the data set in the benchmark file
+├── train/                optional: train, validation (or val), test
+│   └── anger/x.png       a folder named after each class, images at any depth below it
+├── test/…
+└── images.csv            optional: file (path below the folder), subject, pose (yaw, degrees), split, others
+"""
+
 
 @hookimpl
 def ferbench_datasets() -> list[DatasetEntry]:
-    """Return `image-folder`."""
+    """Return `image-folder` and `hugging-face`."""
     return [
         DatasetEntry(
             name="image-folder",
             factory="ferbench.data.image_folder:ImageFolder",
             options=ImageFolderOptions,
-            card=DatasetCard(title="Your own images in class-named folders", licence="yours"),
+            card=DatasetCard(title="Your own images in class-named folders", licence="yours", layout=IMAGE_FOLDER),
             summary="Your own images: class-named folders, optional CSV of subject, pose, split",
-        )
+        ),
+        DatasetEntry(
+            name="hugging-face",
+            factory="ferbench.data.hugging_face:HuggingFace",
+            options=HuggingFaceOptions,
+            needs_root=False,
+            card=DatasetCard(
+                title="Any data set of the Hugging Face hub, or a local folder in its formats",
+                licence="the data set's own; see its page",
+                notes="Columns and classes are mapped by the benchmark's options; a name on the hub is pinned to a commit.",
+            ),
+            summary="Any Hugging Face data set by name, commit and column mapping",
+        ),
     ]
 
 

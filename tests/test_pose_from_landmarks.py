@@ -74,7 +74,8 @@ def test_the_mean_head_far_away_is_exact(yaw: float, pitch: float) -> None:
 
 def test_positive_is_to_the_subjects_left() -> None:
     assert one(FRONTAL) == pytest.approx(0, abs=0.01)
-    turned = FRONTAL + [[0, 0], [0, 0], [8, 0], [0, 0], [0, 0]]  # the nose moves to the image's right
+    turned = FRONTAL.copy()
+    turned[2, 0] += 8  # the nose moves to the image's right
     assert 10 < one(turned) < 40
 
 
@@ -109,8 +110,8 @@ RENDERED = {
 """Landmarks do not depend on the resolution: small images are quick to render."""
 
 
-# Mean absolute errors within ±60° when this was written: 3.9° and 2.9°.
-@pytest.mark.parametrize(("name", "bound"), [("studio", 5.0), ("wild", 4.0)])
+# Mean absolute errors within ±60° when this was written: 4.8° and 2.9°.
+@pytest.mark.parametrize(("name", "bound"), [("studio", 6.0), ("wild", 4.0)])
 def test_rendered_faces(name: str, bound: float, tmp_path: Path) -> None:
     source: SynthFaces = RENDERED[name]
     rendered = source.load(Site(tmp_path))

@@ -99,7 +99,8 @@ def _fitted(faces: Planar) -> Floats:
 def _agreement(heads: Planar, faces: Planar) -> Floats:
     """Return |⟨p, x⟩|² of heads (1 or n, m, 5) and faces (n, 5): (n, m), at most 1."""
     product = np.einsum("nmk,nk->nm", np.broadcast_to(heads.conj(), (len(faces), *heads.shape[1:])), faces)
-    return np.square(product.real) + np.square(product.imag)
+    squared: Floats = np.square(product.real) + np.square(product.imag)
+    return squared
 
 
 def _of_unit_length(points: Planar) -> Planar:
