@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from ferbench import DatasetEntry, hookimpl
-from ferbench_fer_datasets import ck_plus, jaffe, kdef, multi_pie, oulu_casia, raf_db
+from ferbench_fer_datasets import (
+    affectnet,
+    ck_plus,
+    expw,
+    fer2013,
+    fer_plus,
+    jaffe,
+    kdef,
+    lfw,
+    multi_pie,
+    oulu_casia,
+    raf_db,
+    sfew,
+)
 
 MODULES = (
     ck_plus,
@@ -12,6 +25,12 @@ MODULES = (
     jaffe,
     multi_pie,
     raf_db,
+    affectnet,
+    sfew,
+    expw,
+    fer2013,
+    fer_plus,
+    lfw,
 )
 
 

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from ferbench import DatasetCard, DatasetEntry
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample
-from ferbench.data.findings import Finding, listed
+from ferbench.data.findings import Finding
 from ferbench.data.replica import ReplicaSite
-from ferbench_fer_datasets.faces import Shot, draw, encoded
+from ferbench_fer_datasets.faces import encoded, widened
+from ferbench_fer_datasets.notes import is_picture, note
+from ferbench_fer_datasets.wild import put, scaled, shoot
 
 LIST = "EmoLabel/list_patition_label.txt"  # spelt so in the release
 CODES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
@@ -79,60 +81,49 @@ class RafDb(FileSource[RafDbOptions]):
             )
             return index
         wrong = [" ".join(line) for line in lines if not _is_line(line)]
-        if wrong:
-            index.findings.append(
-                Finding("annotation", "lines such as 'train_00001.jpg 5'", listed(wrong), LIST, tuple(wrong))
-            )
+        note(index, "annotation", "lines such as 'train_00001.jpg 5', with a label of 1 to 7", wrong, LIST)
         for name, code in (line for line in lines if _is_line(line)):
             part, label = name.split("_")[0], CODES[int(code) - 1]
-            stem = name.removesuffix(".jpg")
-            file = f"Image/aligned/{stem}_aligned.jpg" if self.options.images == "aligned" else f"Image/original/{name}"
-            index.samples.append(Sample(name, file, label, {"split": part}))
+            index.samples.append(Sample(name, self._file(name), label, {"split": part}))
             index.count(f"{part}/{label}")
-        index.findings += self._unannotated(index)
+        # An image whose line cannot be read is told once, as that.
+        named = {self._file(line[0]) for line in lines}
+        folder = f"Image/{self.options.images}/"
+        there = {file for file in self.files if file.startswith(folder) and is_picture(file)}
+        note(index, "unannotated-image", "an annotation for every image", sorted(there - named), folder)
         return index
 
-    def _unannotated(self, index: Index) -> list[Finding]:
-        known = {sample.file for sample in index.samples}
-        folder = f"Image/{self.options.images}/"
-        extra = sorted(file for file in self.files if file.startswith(folder) and file not in known)
-        if not extra:
-            return []
-        return [Finding("unannotated-image", "an annotation for every image", listed(extra), folder, tuple(extra))]
+    def _file(self, name: str) -> str:
+        if self.options.images == "original":
+            return f"Image/original/{name}"
+        return f"Image/aligned/{name.removesuffix('.jpg')}_aligned.jpg"
 
 
 def _is_line(words: list[str]) -> bool:
     named = len(words) == 2 and words[0].split("_")[0] in COUNTS and words[0].endswith(".jpg")
-    return named and words[1].isdigit() and 1 <= int(words[1]) <= len(CODES)
+    return named and words[1].isdecimal() and 1 <= int(words[1]) <= len(CODES)
 
 
 def _is_compound(lines: list[list[str]]) -> bool:
-    codes = {int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
-    return bool(codes) and max(codes) in range(8, 12)
+    """Say whether a list has the compound set's 11 labels; a few codes above 7 are errors of a basic list."""
+    codes = [int(words[1]) for words in lines if len(words) == 2 and words[1].isdecimal()]
+    above = [code for code in codes if code in range(8, 12)]
+    return len(above) > len(codes) / 10 and max(codes) <= 11
 
 
 def write(site: ReplicaSite) -> Mapping[str, int]:
-    """Write a replica: the release's proportions at a hundredth of its size, at least two images a class."""
+    """Write a replica: the release's proportions, at least two images a class."""
     counts: dict[str, int] = {}
     lines: list[str] = []
-    for part, numbers in COUNTS.items():
-        sizes = [max(2 + place, round(number / 100)) for place, number in enumerate(numbers)]
-        labels = [label for label, size in zip(CODES, sizes, strict=True) for _ in range(size)]
-        with site.progress(f"drawing raf-db, {part}", len(labels)) as advance:
-            for number, label in enumerate(labels, start=1):
-                # Wild images come without subjects; people are drawn in turn, each for a run of images.
-                person = (number * site.subjects // (len(labels) + 1)) * 2 + (part == "test")
-                face = draw(Shot(person, label, number=number, size=100, wild=True), site.seed)
-                stem = f"{part}_{number:05d}"
-                for file in (f"Image/aligned/{stem}_aligned.jpg", f"Image/original/{stem}.jpg"):
-                    path = site.folder / file
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(encoded(face.image, ".jpg"))
-                lines.append(f"{stem}.jpg {CODES.index(label) + 1}")
-                counts[f"{part}/{label}"] = counts.get(f"{part}/{label}", 0) + 1
-                advance()
-    (site.folder / "EmoLabel").mkdir()
-    (site.folder / LIST).write_text("\n".join(lines))  # the release's last line has no end either
+    parts = {part: scaled(CODES, numbers, 0.006) for part, numbers in COUNTS.items()}
+    for role, face in shoot(site, "raf-db", parts, size=100):
+        stem = f"{role.part}_{role.number:05d}"
+        put(site.folder, f"Image/aligned/{stem}_aligned.jpg", encoded(face.image, ".jpg"))
+        put(site.folder, f"Image/original/{stem}.jpg", encoded(widened(face, 150, 130).image, ".jpg"))
+        lines.append(f"{stem}.jpg {CODES.index(role.label) + 1}")
+        name = f"{role.part}/{role.label}"
+        counts[name] = counts.get(name, 0) + 1
+    put(site.folder, LIST, "\n".join(lines).encode())  # the release's last line has no end either
     return counts
 
 

@@ -1,0 +1,345 @@
+"""AffectNet, with 7 or 8 classes: the older release's lists, and the newer one's files of annotations.
+
+Which release a folder holds is told by what is in it. Of both, the images of the eight expressions are read (without
+contempt: of seven); codes 8 to 10 (none, uncertain, no face) are left out. The validation set is the test part of the
+official division, as papers use it: the test set was never released.
+
+Reading the lists is one pass over 420,000 lines. The newer release keeps four small files for each image, of which all
+have to be opened at every planning: `annotations = "expression"` opens one, and leaves the other columns out.
+
+The older release's folder of images holds more than its lists name, so that an image without annotation is no finding
+there; its list of validation images may come without a header.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ferbench import DatasetCard, DatasetEntry
+from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample, Value
+from ferbench.data.findings import Finding
+from ferbench_fer_datasets.arrays import read_array
+from ferbench_fer_datasets.notes import note
+
+CODES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
+LEFT_OUT = ("none", "uncertain", "no face")
+"""Codes 8 to 10."""
+
+COUNTS = {
+    "train": (74874, 134415, 25459, 14090, 6378, 3803, 24882, 3750),
+    "test": (500, 500, 500, 500, 500, 500, 500, 499),
+}
+
+LISTS = {"Manually_Annotated_file_lists/training.csv": "train", "Manually_Annotated_file_lists/validation.csv": "test"}
+HEADER = (
+    "subDirectory_filePath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+)
+IMAGES = ("Manually_Annotated_Images/", "Manually_Annotated/Manually_Annotated_Images/")
+"""Where the older release's images are: as its archives unpack, or moved up."""
+
+SETS = {"train_set": "train", "val_set": "test"}
+POINTS = 68
+NO_RATING = -2.0
+"""Valence and arousal of what was not rated."""
+
+LAYOUT = """
+affectnet-7/ (or affectnet-8/): either of the releases; option `release` says which where a folder holds both
+├── Manually_Annotated_file_lists/{training,validation}.csv    the older: subDirectory_filePath,face_x,face_y,
+│       face_width,face_height,facial_landmarks (68 points, "x;y;x;y…"),expression,valence,arousal
+├── Manually_Annotated_Images/689/737db2483489.jpg             (or Manually_Annotated/Manually_Annotated_Images/…)
+│
+├── {train_set,val_set}/images/0.jpg                           the newer: 224 × 224
+└── {train_set,val_set}/annotations/0_{exp,val,aro,lnd}.npy
+Expressions: 0 neutral, 1 happiness, 2 sadness, 3 surprise, 4 fear, 5 disgust, 6 anger, 7 contempt (read by affectnet-8
+only), 8 none, 9 uncertain, 10 no face (never read).
+"""
+
+Release = Literal["lists", "folders"]
+
+
+class AffectNetOptions(FileOptions):
+    """Options of AffectNet.
+
+    Attributes:
+        release: the older (`lists`) or the newer (`folders`); `auto` sees what is there.
+        annotations: `all`, or the expression alone: three quarters of the newer release's files need not be opened.
+    """
+
+    release: Literal["auto", "lists", "folders"] = Field(default="auto", description="which release to read")
+    annotations: Literal["all", "expression"] = Field(default="all", description="which annotations to read")
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What is known of an image.
+
+    Attributes:
+        code: of the expression.
+        columns: valence, arousal, landmarks, box, as far as they were read and are known.
+    """
+
+    code: int
+    columns: Mapping[str, Value]
+
+
+class AffectNet(FileSource[AffectNetOptions]):
+    """AffectNet (Mollahosseini, Hasani & Mahoor, IEEE TAC 2017); a subclass says how many classes."""
+
+    classes: tuple[str, ...] = CODES
+
+    def kinds(self) -> Mapping[str, Kind]:
+        """Return the columns beside image and label; only the older release has boxes."""
+        kinds: dict[str, Kind] = {"split": str}
+        if self.options.annotations == "all":
+            kinds |= {"valence": (), "arousal": (), "landmarks": (5, 2)}
+            kinds |= {"box": (4,)} if self.release == "lists" else {}
+        return kinds
+
+    def official(self) -> Mapping[str, int]:
+        """Return the number of images of each part and class."""
+        return {
+            f"{part}/{label}": count
+            for part, counts in COUNTS.items()
+            for label, count in zip(CODES, counts, strict=True)
+            if label in self.classes
+        }
+
+    @cached_property
+    def release(self) -> Release | None:
+        """The release that the options or the folder say; None where the folder holds both or neither."""
+        if self.options.release != "auto":
+            return self.options.release
+        held = self._held()
+        return held[0] if len(held) == 1 else None
+
+    def _held(self) -> list[Release]:
+        tops = {file.partition("/")[0] for file in self.files}
+        lists = any(file.partition("/")[0] in tops for file in LISTS)
+        return [*(["lists"] if lists else []), *(["folders"] if tops & set(SETS) else [])]  # type: ignore[list-item]
+
+    def read(self) -> Index:
+        """Read the annotations of the release that is there."""
+        index = Index()
+        if self.release is None:
+            expected = f"{next(iter(LISTS))} (the older release), or train_set and val_set (the newer)"
+            found = "both; the option 'release' says which to read" if self._held() else "neither"
+            index.findings.append(Finding("structure", expected, found, "."))
+        elif self.release == "lists":
+            self._read_lists(index)
+        else:
+            for folder in SETS:
+                self._read_folder(index, folder)
+        return index
+
+    def _take(self, index: Index, identifier: str, file: str, part: str, annotation: Annotation) -> None:
+        if annotation.code < len(self.classes):
+            label = self.classes[annotation.code]
+            index.samples.append(Sample(identifier, file, label, {"split": part, **annotation.columns}))
+            index.count(f"{part}/{label}")
+
+    def _read_lists(self, index: Index) -> None:
+        folder = next((folder for folder in IMAGES if any(file.startswith(folder) for file in self.files)), IMAGES[0])
+        everything = self.options.annotations == "all"
+        for file, part in LISTS.items():
+            if file not in self.files:
+                index.findings.append(Finding("structure", f"the list of the {part} part", "no such file", file))
+                continue
+            index.annotations.append(file)
+            wrong: list[str] = []
+            for number, row in self._rows(file):
+                try:
+                    annotation = parse_row(row, len(self.classes), everything)
+                except ValueError as error:
+                    wrong.append(f"line {number}: {error}")
+                    continue
+                self._take(index, row[0], folder + row[0], part, annotation)
+            expected = f"{','.join(HEADER)}, with an expression of 0 to {len(CODES) + len(LEFT_OUT) - 1}"
+            note(index, "annotation", expected, wrong, file)
+
+    def _rows(self, file: str) -> Iterator[tuple[int, list[str]]]:
+        with (self.folder / file).open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+            for number, row in enumerate(csv.reader(stream), start=1):
+                if row and not (number == 1 and row[0] == HEADER[0]):
+                    yield number, row
+
+    def _read_folder(self, index: Index, folder: str) -> None:
+        images, annotated = self._inside(folder)
+        if not annotated:
+            expected = f"annotations such as {folder}/annotations/0_exp.npy"
+            index.findings.append(Finding("structure", expected, "none", folder))
+            return
+        wrong: list[str] = []
+        for stem in sorted(annotated):
+            try:
+                annotation = self._annotation(f"{folder}/annotations/{stem}")
+            except ValueError as error:
+                wrong.append(f"{folder}/annotations/{stem}: {error}")
+                continue
+            self._take(index, f"{folder}/{stem}", f"{folder}/images/{stem}.jpg", SETS[folder], annotation)
+        kinds = ("exp",) if self.options.annotations == "expression" else ("exp", "val", "aro", "lnd")
+        index.annotations += [f"{folder}/annotations/{stem}_{kind}.npy" for stem in annotated for kind in kinds]
+        expected = "an expression, valence, arousal and 68 points for every image, as its files of annotations"
+        note(index, "annotation", expected, wrong, f"{folder}/annotations")
+        extra = sorted(f"{folder}/images/{stem}.jpg" for stem in images - annotated)
+        note(index, "unannotated-image", "an expression for every image", extra, f"{folder}/images")
+
+    def _inside(self, folder: str) -> tuple[set[str], set[str]]:
+        """Return the names of images, and of files of expressions, without endings."""
+        images, annotations = f"{folder}/images/", f"{folder}/annotations/"
+        return (
+            {file[len(images) : -4] for file in self.files if file.startswith(images) and file.endswith(".jpg")},
+            {
+                file[len(annotations) : -8]
+                for file in self.files
+                if file.startswith(annotations) and file.endswith("_exp.npy")
+            },
+        )
+
+    def _annotation(self, stem: str) -> Annotation:
+        """Read the files of annotations of an image.
+
+        Raises:
+            ValueError: one is missing, or holds something else.
+        """
+        code = _code(self._number(stem, "exp"))
+        if code >= len(self.classes) or self.options.annotations == "expression":
+            return Annotation(code, {})
+        columns: dict[str, Value] = {"landmarks": five_points(self._array(stem, "lnd").ravel().tolist())}
+        _rate(columns, self._number(stem, "val"), self._number(stem, "aro"))
+        return Annotation(code, columns)
+
+    def _array(self, stem: str, kind: str) -> Any:  # noqa: ANN401  an array of numbers or texts
+        file = f"{stem}_{kind}.npy"
+        if file not in self.files:
+            raise ValueError(f"no {kind}.npy")
+        return read_array(f"{self.folder}/{file}")
+
+    def _number(self, stem: str, kind: str) -> float:
+        array = self._array(stem, kind)
+        if array.size != 1:
+            raise ValueError(f"{array.size} values in {kind}.npy")
+        return float(array.item())  # the release has some numbers as texts
+
+
+class AffectNet7(AffectNet):
+    """AffectNet without contempt: 283,901 training and 3,500 validation images."""
+
+    name = "affectnet-7"
+    classes = CODES[:7]
+
+
+class AffectNet8(AffectNet):
+    """AffectNet with contempt: 287,651 training and 3,999 validation images."""
+
+    name = "affectnet-8"
+
+
+def parse_row(row: Sequence[str], classes: int, everything: bool = True) -> Annotation:
+    """Read a line of the older release's lists.
+
+    Args:
+        row: its nine values.
+        classes: how many there are; of an expression beyond them nothing but the code is read.
+        everything: read more than the expression.
+
+    Raises:
+        ValueError: a value is missing, no number, or out of range.
+    """
+    if len(row) != len(HEADER):
+        raise ValueError(f"{len(row)} values, not {len(HEADER)}")
+    code = _code(float(row[6]))
+    if code >= classes or not everything:
+        return Annotation(code, {})
+    columns: dict[str, Value] = {}
+    if row[1] != "NULL":
+        x, y, width, height = (float(value) for value in row[1:5])
+        if not (width > 0 and height > 0):
+            raise ValueError(f"a face of {width:g} × {height:g} pixels")
+        columns["box"] = (x, y, x + width, y + height)
+    if row[5] != "NULL":
+        columns["landmarks"] = five_points([float(value) for value in row[5].split(";")])
+    _rate(columns, float(row[7]), float(row[8]))
+    return Annotation(code, columns)
+
+
+def _code(value: float) -> int:
+    if value not in range(len(CODES) + len(LEFT_OUT)):
+        raise ValueError(f"the expression {value:g}")
+    return int(value)
+
+
+def _rate(columns: dict[str, Value], valence: float, arousal: float) -> None:
+    """Add valence and arousal, where they were rated."""
+    for name, value in (("valence", valence), ("arousal", arousal)):
+        if value == NO_RATING:
+            continue
+        if not -1 <= value <= 1:
+            raise ValueError(f"the {name} {value:g}")
+        columns[name] = value
+
+
+def five_points(flat: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """Return the five points of ferbench from the 68 of the iBUG mark-up.
+
+    Args:
+        flat: x, y of point 1, x, y of point 2, and so on.
+
+    Returns:
+        The centres of the subject's right and left eye (means of points 37–42 and 43–48), the tip of the nose (31),
+        the right and left corner of the mouth (49, 55).
+
+    Raises:
+        ValueError: not 68 points, or no finite numbers.
+    """
+    if len(flat) != 2 * POINTS or not math.isfinite(sum(flat)):
+        raise ValueError(f"not {POINTS} points")
+    return (
+        (sum(flat[72:84:2]) / 6, sum(flat[73:84:2]) / 6),
+        (sum(flat[84:96:2]) / 6, sum(flat[85:96:2]) / 6),
+        (flat[60], flat[61]),
+        (flat[96], flat[97]),
+        (flat[108], flat[109]),
+    )
+
+
+def _entry(classes: Iterable[str], factory: str, replica: str) -> DatasetEntry:
+    names = tuple(classes)
+    return DatasetEntry(
+        name=f"affectnet-{len(names)}",
+        factory=f"ferbench_fer_datasets.affectnet:{factory}",
+        options=AffectNetOptions,
+        replica=f"ferbench_fer_datasets.affectnet_replica:{replica}",
+        summary=f"AffectNet, {len(names)} classes in the wild; its validation set is the test part",
+        card=DatasetCard(
+            title=f"AffectNet, manually annotated, {len(names)} expressions",
+            classes=names,
+            attributes=("split", "valence", "arousal", "landmarks", "box"),
+            label_columns=("valence", "arousal"),
+            counts=tuple((part, sum(numbers[: len(names)])) for part, numbers in COUNTS.items()),
+            layout=LAYOUT,
+            licence="non-commercial research, on application; not to be passed on",
+            homepage="http://mohammadmahoor.com/affectnet/",
+            citation="Mollahosseini, Hasani & Mahoor, AffectNet: a database for facial expression, valence, and "
+            "arousal computing in the wild, IEEE Transactions on Affective Computing 10(1), 2017",
+            notes="the validation set is the test part, as papers use it, and validation data are carved from the "
+            "training part; boxes are in the older release only",
+        ),
+    )
+
+
+ENTRIES = [_entry(CODES[:7], "AffectNet7", "write_lists"), _entry(CODES, "AffectNet8", "write_folders")]

@@ -1,0 +1,114 @@
+"""Replicas of AffectNet: of seven classes in the older release's layout, of eight in the newer one's."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ferbench.data.replica import ReplicaSite
+from ferbench_fer_datasets.affectnet import CODES, COUNTS, HEADER, IMAGES, LEFT_OUT, LISTS, NO_RATING, SETS
+from ferbench_fer_datasets.faces import Face, encoded, widened
+from ferbench_fer_datasets.wild import Parts, Role, put, scaled, shoot
+
+ALL = (*CODES, *LEFT_OUT)
+VALENCE = (0.0, 0.8, -0.7, 0.2, -0.3, -0.6, -0.5, -0.4)
+AROUSAL = (0.0, 0.1, -0.3, 0.8, 0.8, 0.4, 0.6, 0.5)
+"""Of each class; what a person of the replica is rated lies around it."""
+
+
+def _parts() -> Parts:
+    train = scaled(CODES, COUNTS["train"], 0.00012)
+    test = {label: 3 + (place in (1, 4)) for place, label in enumerate(CODES)}
+    few = dict.fromkeys(LEFT_OUT, 2)
+    return {"train": train | few, "test": test | few}
+
+
+def points(face: Face) -> npt.NDArray[np.float64]:
+    """Return 68 points of a face: those that five points derive from are exact, the others merely plausible.
+
+    Returns:
+        (68, 2) pixels.
+    """
+    right, left, nose, corner, other = face.landmarks.astype(np.float64)
+    x0, y0, x1, y1 = face.box
+    across = (left - right) / 2
+    angles = np.linspace(np.pi, 0, 17)
+    centre, radii = np.asarray([(x0 + x1) / 2, (y0 + y1) / 2]), np.asarray([(x1 - x0) / 2, (y1 - y0) / 2])
+    jaw = centre + radii * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    brow = np.stack([np.linspace(-0.5, 0.5, 5), [-0.45, -0.55, -0.6, -0.55, -0.45]], axis=1) * np.abs(across).max()
+    around = 2 * np.pi * np.arange(6) / 6 + np.pi
+    lid = np.stack([np.cos(around), 0.4 * np.sin(around)], axis=1) * np.abs(across).max() * 0.3  # its mean is 0
+    bridge = np.linspace((right + left) / 2, nose, 4)
+    wings = nose + np.stack([np.linspace(-0.3, 0.3, 5), np.full(5, 0.2)], axis=1) * np.abs(across).max()
+    mouth, half = (corner + other) / 2, (other - corner) / 2
+    down = np.asarray([-half[1], half[0]])
+    # Twelve points around the lips from one corner (49) over the other (55), then eight on their inner side.
+    turns = np.pi + 2 * np.pi * np.arange(12) / 12
+    outer = mouth + np.cos(turns)[:, None] * half + 0.5 * np.sin(turns)[:, None] * down
+    turns = np.pi + 2 * np.pi * np.arange(8) / 8
+    inner = mouth + 0.8 * np.cos(turns)[:, None] * half + 0.2 * np.sin(turns)[:, None] * down
+    return np.concatenate([jaw, right + brow, left + brow, bridge, wings, right + lid, left + lid, outer, inner])
+
+
+def _rating(random: np.random.Generator, label: str) -> tuple[float, float]:
+    if label in LEFT_OUT:
+        return NO_RATING, NO_RATING
+    place = CODES.index(label)
+    near = [float(np.clip(centre + random.normal(0, 0.1), -1, 1)) for centre in (VALENCE[place], AROUSAL[place])]
+    return round(near[0], 6), round(near[1], 6)
+
+
+def _count(counts: dict[str, int], role: Role, classes: tuple[str, ...]) -> None:
+    if role.label in classes:
+        name = f"{role.part}/{role.label}"
+        counts[name] = counts.get(name, 0) + 1
+
+
+def write_lists(site: ReplicaSite) -> Mapping[str, int]:
+    """Write the older layout: photographs with a box, two lists, that of the test part without a header."""
+    counts: dict[str, int] = {}
+    random = np.random.default_rng([site.seed, 13])
+    lists = {part: [",".join(HEADER)] if part == "train" else [] for part in LISTS.values()}
+    for role, drawn in shoot(site, "affectnet-7", _parts(), size=96):
+        face = widened(drawn, 150, 120)
+        name = hashlib.sha256(f"{role.part} {role.number}".encode()).hexdigest()
+        file = f"{100 + role.number % 3}/{name}.{'JPG' if role.number % 7 == 0 else 'jpg'}"
+        put(site.folder, IMAGES[0] + file, encoded(face.image, ".jpg"))
+        left, top, right, bottom = (round(value) for value in face.box)
+        marks = ";".join(f"{value:.2f}" for value in points(face).ravel())
+        rating = _rating(random, role.label)
+        values = [file, left, top, right - left, bottom - top, marks, ALL.index(role.label), *rating]
+        lists[role.part].append(",".join(map(str, values)))
+        _count(counts, role, CODES[:7])
+    # The release's folder of images holds some that no list names.
+    put(site.folder, f"{IMAGES[0]}100/{'0' * 64}.jpg", encoded(np.full((50, 70, 3), 90, np.uint8), ".jpg"))
+    for file, part in LISTS.items():
+        put(site.folder, file, "".join(f"{line}\n" for line in lists[part]).encode())
+    return counts
+
+
+def write_folders(site: ReplicaSite) -> Mapping[str, int]:
+    """Write the newer layout: square crops, four files of annotations each; numbers as texts but for the points."""
+    counts: dict[str, int] = {}
+    random = np.random.default_rng([site.seed, 17])
+    folders = {part: folder for folder, part in SETS.items()}
+    for role, face in shoot(site, "affectnet-8", _parts(), size=112):
+        folder, stem = folders[role.part], str(7 * role.number)  # numbers with gaps, as in the release
+        put(site.folder, f"{folder}/images/{stem}.jpg", encoded(face.image, ".jpg"))
+        valence, arousal = _rating(random, role.label)
+        annotations = {
+            "exp": np.asarray(str(ALL.index(role.label))),
+            "val": np.asarray(str(valence)),
+            "aro": np.asarray(str(arousal)),
+            "lnd": points(face).ravel(),
+        }
+        for kind, array in annotations.items():
+            stream = io.BytesIO()
+            np.save(stream, array, allow_pickle=False)
+            put(site.folder, f"{folder}/annotations/{stem}_{kind}.npy", stream.getvalue())
+        _count(counts, role, CODES)
+    return counts
