@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferbench.errors import ConfigError
-from ferbench.train import Albumented, ClassBalanced, FlipShift, Groups, Normalise, Recipe, Shuffled
+from ferbench.train import Albumented, ClassBalanced, FlipShift, Groups, Normalise, Recipe, Shuffled, Whiten
 
 seeds = st.integers(0, 2**32 - 1)
 labelled = st.lists(st.integers(0, 4), min_size=2, max_size=80).map(np.asarray)
@@ -117,10 +117,55 @@ def test_normalise_gives_the_stated_values(mean: tuple[float, ...], std: tuple[f
     assert np.abs(view.permute(0, 2, 3, 1).numpy() - expected).max() < 1e-5
 
 
+@given(seed=seeds, channels=st.sampled_from([1, 3]), low=st.integers(0, 254), spread=st.integers(1, 255))
+def test_whitened_images_have_mean_0_and_deviation_1(seed: int, channels: int, low: int, spread: int) -> None:
+    rng = np.random.default_rng(seed)
+    images = rng.integers(low, min(256, low + spread + 1), (3, 24, 30, channels), dtype=np.uint8)
+    view = Whiten().tensor(images)
+    assert view.dtype == torch.float32
+    assert view.shape == (3, channels, 24, 30)
+    flat = view.double().reshape(3, -1)
+    assert flat.mean(dim=1).abs().max() < 1e-4
+    assert (flat.std(dim=1, correction=0) - 1).abs().max() < 1e-4
+    # An affine map of the pixels and no more: one mean and one deviation for all channels of an image.
+    pixels = images.astype(np.float64)
+    for image, white in zip(pixels, view.permute(0, 2, 3, 1).numpy(), strict=True):
+        assert np.abs(white * image.std() + image.mean() - image).max() < 1e-3
+
+
+@pytest.mark.parametrize("value", [0, 1, 128, 255])
+@pytest.mark.parametrize("size", [2, 24, 225])
+def test_whitening_a_picture_of_one_colour_gives_zeros(value: int, size: int) -> None:
+    assert (Whiten().tensor(np.full((2, size, size, 3), value, dtype=np.uint8)) == 0).all()
+
+
+def test_whitening_bounds_the_deviation_of_an_almost_plain_picture() -> None:
+    images = np.full((1, 10, 10, 1), 7, dtype=np.uint8)
+    images[0, 0, 0, 0] = 8  # a standard deviation of 0.0995, just under 1 / √100
+    assert Whiten().tensor(images).max().item() == pytest.approx(0.99 / 0.1, rel=1e-5)
+
+
+def test_each_image_is_whitened_by_itself() -> None:
+    images = np.concatenate([pictures(2), pictures(2, seed=1) // 4])
+    alone = torch.cat([Whiten().tensor(images[row : row + 1]) for row in range(4)])
+    assert torch.equal(Whiten().tensor(images), alone)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: FlipShift(Whiten(), flip=1.0, shift=0), lambda: Albumented([alb.HorizontalFlip(p=1.0)], Whiten())]
+)
+def test_whitening_may_stand_wherever_normalising_does(make: Any) -> None:
+    images = pictures(3)
+    (view,) = make()(images, {}, np.random.default_rng(0)).images
+    assert torch.allclose(view, Whiten().tensor(images[:, :, ::-1]), atol=1e-6)
+    assert torch.equal(Whiten()(images, {}, np.random.default_rng(0)).images[0], Whiten().tensor(images))
+
+
 def test_transforms_do_not_write_into_the_images_they_are_given() -> None:
     images = pictures(2)
     before = images.copy()
     Normalise()(images, {}, np.random.default_rng(0))
+    Whiten()(images, {}, np.random.default_rng(0))
     FlipShift()(images, {}, np.random.default_rng(0))
     assert (images == before).all()
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -32,7 +32,7 @@ SAME_FACE = 0.5
 """Intersection over union from which a face found in an image and one found in its mirror image are one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """A face that a detector found.
 
@@ -50,7 +50,7 @@ class Face:
     @property
     def centre(self) -> Points:
         """The middle of its box, (2,)."""
-        return (self.box[:2] + self.box[2:]) / 2
+        return np.asarray((self.box[:2] + self.box[2:]) / 2, dtype=np.float32)
 
     @property
     def area(self) -> float:
@@ -71,8 +71,20 @@ class Face:
     def mirrored(self, width: int) -> Face:
         """Return the face in the mirror image of an image of this width."""
         left, top, right, bottom = self.box
-        points = self.landmarks[list(MIRRORED)] * np.float32([-1, 1]) + np.float32([width - 1, 0])
-        return replace(self, box=np.asarray([width - right, top, width - left, bottom], np.float32), landmarks=points)
+        x, y = self.landmarks[list(MIRRORED)].T
+        return replace(
+            self,
+            box=np.asarray([width - right, top, width - left, bottom], dtype=np.float32),
+            landmarks=np.stack([width - 1 - x, y], axis=1).astype(np.float32),
+        )
+
+    def averaged(self, other: Face) -> Face:
+        """Return the mean of two answers about one face."""
+        return Face(
+            np.mean([self.box, other.box], axis=0, dtype=np.float32),
+            np.mean([self.landmarks, other.landmarks], axis=0, dtype=np.float32),
+            (self.confidence + other.confidence) / 2,
+        )
 
 
 class FaceOptions(Options):
@@ -184,7 +196,7 @@ class DetectedFace(ABC, Generic[FaceOptionsT]):
 
 
 def square_around(box: Points, margin: float) -> Points:
-    """Return the square (4,) about a box's middle in which its longer side leaves `margin` of the square free at both ends."""
+    """Return the square (4,) about a box's middle; the box's longer side leaves `margin` of it free at both ends."""
     middle, half = (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max()) / 2 / (1 - 2 * margin)
     return np.concatenate([middle - half, middle + half]).astype(np.float32)
 
@@ -212,7 +224,7 @@ def _widened(box: Points, share: float, image: Image) -> tuple[int, int, int, in
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
-def _distance(face: Face, point: npt.NDArray[np.float32]) -> float:
+def _distance(face: Face, point: npt.NDArray[np.floating[Any]]) -> float:
     return float(np.linalg.norm(face.centre - point))
 
 
@@ -231,13 +243,7 @@ def _averaged(plain: Sequence[Face], mirrored: Sequence[Face]) -> list[Face]:
         twin = max(left, key=lambda other: _overlap(face, other), default=None)
         if twin is None or _overlap(face, twin) < SAME_FACE:
             result.append(face)
-            continue
-        left.remove(twin)
-        result.append(
-            Face(
-                (face.box + twin.box) / 2,
-                (face.landmarks + twin.landmarks) / 2,
-                (face.confidence + twin.confidence) / 2,
-            )
-        )
+        else:
+            left.remove(twin)
+            result.append(face.averaged(twin))
     return result + left

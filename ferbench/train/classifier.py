@@ -16,7 +16,7 @@ from ferbench.train.context import Context
 from ferbench.train.method import Method, Setup
 from ferbench.train.recipes import ClassBalanced, Recipe, Shuffled
 from ferbench.train.stage import Epochs, Optim, Stage
-from ferbench.train.transforms import Albumented, FlipShift, Normalise, Transform, Transforms
+from ferbench.train.transforms import Albumented, FlipShift, Normalisation, Transform, Transforms
 
 OptionsT = TypeVar("OptionsT", bound=ClassifierOptions)
 
@@ -100,7 +100,7 @@ class Classifier(Method[OptionsT], Generic[OptionsT]):
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=steps + 1)
         return Optim(optimizer, cycle, every_step=True, clip=options.clip)
 
-    def _augmentation(self, normalise: Normalise) -> Transform:
+    def _augmentation(self, normalise: Normalisation) -> Transform:
         size = self.task.image_shape[1]
         if self.options.augment == "none":
             return normalise
