@@ -38,7 +38,6 @@ def ferbench_datasets() -> list[DatasetEntry]:
             card=DatasetCard(
                 title="Any data set of the Hugging Face hub, or a local folder in its formats",
                 licence="the data set's own; see its page",
-                notes="Columns and classes are mapped by the benchmark's options; a name on the hub is pinned to a commit.",
             ),
             summary="Any Hugging Face data set by name, commit and column mapping",
         ),

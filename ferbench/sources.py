@@ -13,6 +13,7 @@ _MEASURING = ("metrics", "predictions.py")
 _PREPARING = (
     "data/attributes.py",
     "data/files.py",
+    "data/hugging_face.py",
     "data/image_folder.py",
     "data/pieces.py",
     "data/prepare.py",
