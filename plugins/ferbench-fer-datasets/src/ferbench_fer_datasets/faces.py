@@ -6,9 +6,13 @@ import io
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ferbench_synthfaces.options import FaceOptions
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -93,7 +97,7 @@ def draw(shot: Shot, seed: int = 0) -> Face:
 
 
 @lru_cache(maxsize=2)
-def _options(domain: str) -> object:
+def _options(domain: str) -> FaceOptions:
     from ferbench_synthfaces.options import StudioOptions, WildOptions
 
     return WildOptions() if domain == "wild" else StudioOptions(yaws=(0.0,))

@@ -1,0 +1,128 @@
+"""Views of a textured mesh: turned by a yaw, seen from far away, as its texture has it and without further light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ferbench.errors import DataError
+from ferbench_fer_datasets.vrml import Mesh, read_mesh
+
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+_MARGIN = 1.08
+"""Side of the picture, in terms of what must fit into it."""
+
+_DISTANCE = 20.0
+"""From the camera to the mesh, in sides of the picture: so far that perspective shortens nothing one could see."""
+
+_SUPERSAMPLING = 2
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A mesh made ready for rendering.
+
+    Attributes:
+        corners: (3 T, 3) the triangles' corners, one triangle after the other; x to the subject's left, y up, z to
+            the front; the middle of the frontal view's box is the origin.
+        places: (3 T, 2) their columns and rows in the texture, as fractions of its width and height.
+        texture: (h, w, 3) uint8 RGB.
+        side: of the picture, in the mesh's unit; the same for every yaw.
+    """
+
+    corners: Floats
+    places: Floats
+    texture: Pixels
+    side: float
+
+
+@lru_cache(maxsize=1)  # the views of a model follow one another
+def read_scan(path: Path) -> Scan:
+    """Read a mesh and its texture.
+
+    Args:
+        path: a `.wrl` file whose texture lies beside it.
+
+    Raises:
+        DataError: one of them cannot be read.
+    """
+    mesh = read_mesh(path)
+    beside = path.with_name(mesh.texture)
+    texture = cv2.imread(str(beside), cv2.IMREAD_COLOR_RGB) if beside.is_file() else None
+    if texture is None:
+        raise DataError(
+            expected=f"the texture {mesh.texture} that {path.name} names",
+            found="a file that cannot be decoded" if beside.is_file() else "no such file",
+            where=str(beside),
+            remedy="copy it from the release, beside the .wrl file",
+        )
+    return as_scan(mesh, np.asarray(texture, dtype=np.uint8))
+
+
+def as_scan(mesh: Mesh, texture: Pixels) -> Scan:
+    """Centre a mesh and find the frame in which all its views fit.
+
+    Args:
+        mesh: the surface.
+        texture: (h, w, 3) uint8 RGB.
+    """
+    corners = mesh.points[mesh.triangles.ravel()]
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    width, height, depth = (high - low).tolist()
+    places = mesh.places[mesh.place_triangles.ravel()]
+    return Scan(
+        corners=np.asarray(corners - (low + high) / 2, dtype=np.float32),
+        places=np.stack([places[:, 0], 1 - places[:, 1]], axis=1),
+        texture=texture,
+        side=_MARGIN * max(height, float(np.hypot(width, depth))),
+    )
+
+
+def render(scan: Scan, yaw: float, size: int) -> Pixels:
+    """Render a view before black.
+
+    Args:
+        scan: the surface.
+        yaw: degrees, positive to the subject's left: the nose moves to the right of the picture.
+        size: side of the picture, pixels.
+
+    Returns:
+        (size, size, 3) uint8 RGB; the surface's box is in its middle.
+    """
+    turn = np.radians(yaw)
+    rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    seen = (scan.corners @ rotation.T).astype(np.float32)
+    seen[:, 0] -= (seen[:, 0].min() + seen[:, 0].max()) / 2
+    distance = _DISTANCE * scan.side
+    seen[:, 2] -= distance
+    placed = np.zeros((_SUPERSAMPLING * size,) * 2 + (3,), dtype=np.float32)
+    far = distance + 2 * scan.side
+    reach = np.full(placed.shape[:2], far, dtype=np.float32)
+    cv2.triangleRasterize(
+        seen[:, None],
+        np.arange(len(seen), dtype=np.int32).reshape(-1, 1, 3),
+        np.column_stack([scan.places, np.zeros(len(seen))]).astype(np.float32)[:, None],
+        placed,
+        reach,
+        np.eye(4, dtype=np.float32),
+        2 * float(np.arctan(0.5 / _DISTANCE)),
+        distance - 2 * scan.side,
+        far,
+    )
+    height, width = scan.texture.shape[:2]
+    colour = cv2.remap(
+        scan.texture,
+        placed[..., 0] * width - 0.5,
+        placed[..., 1] * height - 0.5,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    colour[reach >= distance + scan.side] = 0
+    return np.asarray(cv2.resize(colour, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
