@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
+from ferbench.data.face_options import FaceOptions
 from ferbench.data.preprocess import (
     Image,
     NoFace,
@@ -23,7 +23,6 @@ from ferbench.data.preprocess import (
     similarity,
     square_map,
 )
-from ferbench.options import Options
 
 MIRRORED = (1, 0, 2, 4, 3)
 """Where each landmark of a mirrored face comes from: its right eye is the other one's left eye."""
@@ -87,28 +86,6 @@ class Face:
         )
 
 
-class FaceOptions(Options):
-    """Options of every preprocessor that detects faces."""
-
-    size: int = Field(default=112, ge=16, le=2048, description="side of the square output, pixels")
-    grey: bool = Field(default=False, description="one luma channel instead of RGB")
-    crop: Literal["align", "box"] = Field(
-        default="align", description="align: five points to the template; box: an upright square around the face's box"
-    )
-    margin: float = Field(default=0.0, ge=0, le=0.45, description="border on each side, as a share of the output")
-    min_confidence: float = Field(default=0.5, ge=0, le=1, description="faces less sure than this are not faces")
-    choose: Literal["surest", "largest", "central"] = Field(
-        default="surest", description="which of several faces, where the data set annotates no box"
-    )
-    surround: float = Field(
-        default=0.5, ge=0, le=4, description="an annotated box is searched with so much more on each side, in its sides"
-    )
-    working_size: int = Field(
-        default=0, ge=0, le=4096, description="images whose shorter side is smaller are enlarged to it for detection"
-    )
-    mirror: bool = Field(default=False, description="mean of the answers to the image and to its mirror image")
-
-
 FaceOptionsT = TypeVar("FaceOptionsT", bound=FaceOptions)
 
 
@@ -144,10 +121,7 @@ class DetectedFace(ABC, Generic[FaceOptionsT]):
     def faces(self, image: Image) -> list[Face]:
         """Return the faces that are sure enough, with the measures of the options taken."""
         height, width = image.shape[:2]
-        enlarged = max(1.0, self.options.working_size / min(height, width))
-        if enlarged > 1:
-            across, down = round(width * enlarged), round(height * enlarged)
-            image = cv2.resize(image, (across, down), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        image = self._at_working_size(image)
         found = list(self.detect(np.ascontiguousarray(image)))
         if self.options.mirror:
             other = self.detect(np.ascontiguousarray(image[:, ::-1]))
@@ -155,6 +129,16 @@ class DetectedFace(ABC, Generic[FaceOptionsT]):
         back = width / image.shape[1], height / image.shape[0]
         sure = [face for face in found if face.confidence >= self.options.min_confidence]
         return [face.scaled(*back) for face in sure]
+
+    def _at_working_size(self, image: Image) -> Image:
+        sides = image.shape[:2]
+        factor = min(max(1.0, self.options.working_min / min(sides)), self.options.working_max / max(sides))
+        if factor == 1:
+            return image
+        height, width = (max(1, round(side * factor)) for side in sides)
+        method = cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA
+        resized: Image = cv2.resize(image, (width, height), interpolation=method).astype(np.uint8)
+        return resized
 
     def _anywhere(self, image: Image) -> Prepared | NoFace:
         faces = self.faces(image)

@@ -26,3 +26,10 @@ class NetOptions(Options):
     epochs: int = Field(default=2, ge=1, le=50)
     lr: float = Field(default=0.05, gt=0, le=1, json_schema_extra={"paper": 0.01})
     batch_size: int = Field(default=8, ge=2)
+
+
+class FinderOptions(Options):
+    """Options of the preprocessor that finds a face in some images."""
+
+    of: int = Field(default=5, ge=1)
+    blind: tuple[int, ...] = ()
