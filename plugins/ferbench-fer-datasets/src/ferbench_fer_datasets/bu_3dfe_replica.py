@@ -43,6 +43,9 @@ _LOW, _HIGH, _FRONT = 5.8, 8.0, 0.6
 """What a scanner before the face sees of the head: heights and depth, decimetres."""
 
 _MILLIMETRES = 100.0
+_FAR_OFF = 60.0
+"""From the camera to the head, decimetres: as good as no perspective, as in the views that are rendered."""
+
 _LIGHT = Light(azimuth=0, elevation=15, strength=0.5, ambient=0.6)
 
 
@@ -71,7 +74,7 @@ def pose(name: Name, seed: int) -> Pose:
 
 def frontal(who: Pose, yaw: float = 0.0) -> Pixels:
     """Draw a picture of a person before a plain background, (SIZE, SIZE, 3) uint8 RGB."""
-    return develop(portray(who.model, who.weights, View(yaw, 0, 0, span=SPAN), _LIGHT, SIZE), Lens())
+    return develop(portray(who.model, who.weights, View(yaw, 0, 0, span=SPAN, distance=_FAR_OFF), _LIGHT, SIZE), Lens())
 
 
 def mesh(who: Pose, texture: str) -> Mesh:

@@ -268,7 +268,7 @@ def _write_sequence(site: ReplicaSite, person: int, place: str, label: str) -> N
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"   {x:.7e}   {y:.7e}\n" for x, y in _points_around(face)))
     folder = site.folder / EMOTION / place
-    if label or number % 2:  # some unlabelled sequences have an empty folder, some have none
+    if label or person % 2:  # some unlabelled sequences have an empty folder, some have none
         folder.mkdir(parents=True)
     if label:
         (folder / f"{stem}_{len(frames):08d}_emotion.txt").write_text(f"   {CODES.index(label):.7e}\n")
