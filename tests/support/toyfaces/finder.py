@@ -27,7 +27,7 @@ class Finder:
 
 
 class Brightness:
-    """The mean of an image, as a pose; and whether it is bright, as a subject."""
+    """The mean of an image, as a pose; and a name made of it, as a subject."""
 
     def __init__(self, options: object) -> None:
         del options
@@ -37,4 +37,5 @@ class Brightness:
         means = np.asarray(images, dtype=np.float64).mean(axis=(1, 2, 3))
         with progress("brightness", len(means)) as advance:
             advance(len(means))
-        return {"pose": means, "subject": np.where(means > np.median(means), "bright", "dark")}
+        mixed = (means * 97).astype(int) % 4  # every class among each
+        return {"pose": means, "subject": np.asarray(["north", "east", "south", "west"])[mixed]}
