@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Literal
 
 from pydantic import Field
@@ -272,7 +273,7 @@ def parse_row(row: Sequence[str], classes: int, everything: bool = True) -> Anno
             raise ValueError(f"a face of {width:g} × {height:g} pixels")
         columns["box"] = (x, y, x + width, y + height)
     if row[5] != "NULL":
-        columns["landmarks"] = five_points([float(value) for value in row[5].split(";")])
+        columns["landmarks"] = five_points(row[5].split(";"))
     _rate(columns, float(row[7]), float(row[8]))
     return Annotation(code, columns)
 
@@ -293,11 +294,15 @@ def _rate(columns: dict[str, Value], valence: float, arousal: float) -> None:
         columns[name] = value
 
 
-def five_points(flat: Sequence[float]) -> tuple[tuple[float, float], ...]:
+_NEEDED = itemgetter(*range(72, 96), 60, 61, 96, 97, 108, 109)
+"""Of 136 numbers: both eyes, the tip of the nose, the corners of the mouth."""
+
+
+def five_points(flat: Sequence[float | str]) -> tuple[tuple[float, float], ...]:
     """Return the five points of ferbench from the 68 of the iBUG mark-up.
 
     Args:
-        flat: x, y of point 1, x, y of point 2, and so on.
+        flat: x, y of point 1, x, y of point 2, and so on, as numbers or texts; those not needed are not looked at.
 
     Returns:
         The centres of the subject's right and left eye (means of points 37–42 and 43–48), the tip of the nose (31),
@@ -306,14 +311,17 @@ def five_points(flat: Sequence[float]) -> tuple[tuple[float, float], ...]:
     Raises:
         ValueError: not 68 points, or no finite numbers.
     """
-    if len(flat) != 2 * POINTS or not math.isfinite(sum(flat)):
-        raise ValueError(f"not {POINTS} points")
+    if len(flat) != 2 * POINTS:
+        raise ValueError(f"{len(flat) / 2:g} points, not {POINTS}")
+    numbers = list(map(float, _NEEDED(flat)))
+    if not math.isfinite(sum(numbers)):
+        raise ValueError("points without a place")
     return (
-        (sum(flat[72:84:2]) / 6, sum(flat[73:84:2]) / 6),
-        (sum(flat[84:96:2]) / 6, sum(flat[85:96:2]) / 6),
-        (flat[60], flat[61]),
-        (flat[96], flat[97]),
-        (flat[108], flat[109]),
+        (sum(numbers[0:12:2]) / 6, sum(numbers[1:12:2]) / 6),
+        (sum(numbers[12:24:2]) / 6, sum(numbers[13:24:2]) / 6),
+        (numbers[24], numbers[25]),
+        (numbers[26], numbers[27]),
+        (numbers[28], numbers[29]),
     )
 
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ferbench.data.replica import ReplicaSite
 from ferbench_fer_datasets.affectnet import CODES, COUNTS, HEADER, IMAGES, LEFT_OUT, LISTS, NO_RATING, SETS
-from ferbench_fer_datasets.faces import Face, encoded, widened
-from ferbench_fer_datasets.wild import Parts, Role, put, scaled, shoot
+from ferbench_fer_datasets.faces import Face, save, widened
+from ferbench_fer_datasets.wild import Parts, Role, put, scaled, shoot, whole_box
 
 ALL = (*CODES, *LEFT_OUT)
 VALENCE = (0.0, 0.8, -0.7, 0.2, -0.3, -0.6, -0.5, -0.4)
@@ -77,15 +77,15 @@ def write_lists(site: ReplicaSite) -> Mapping[str, int]:
         face = widened(drawn, 150, 120)
         name = hashlib.sha256(f"{role.part} {role.number}".encode()).hexdigest()
         file = f"{100 + role.number % 3}/{name}.{'JPG' if role.number % 7 == 0 else 'jpg'}"
-        put(site.folder, IMAGES[0] + file, encoded(face.image, ".jpg"))
-        left, top, right, bottom = (round(value) for value in face.box)
+        save(site.folder / (IMAGES[0] + file), face.image)
+        left, top, right, bottom = whole_box(face)
         marks = ";".join(f"{value:.2f}" for value in points(face).ravel())
         rating = _rating(random, role.label)
         values = [file, left, top, right - left, bottom - top, marks, ALL.index(role.label), *rating]
         lists[role.part].append(",".join(map(str, values)))
         _count(counts, role, CODES[:7])
     # The release's folder of images holds some that no list names.
-    put(site.folder, f"{IMAGES[0]}100/{'0' * 64}.jpg", encoded(np.full((50, 70, 3), 90, np.uint8), ".jpg"))
+    save(site.folder / f"{IMAGES[0]}100/{'0' * 64}.jpg", np.full((50, 70, 3), 90, np.uint8))
     for file, part in LISTS.items():
         put(site.folder, file, "".join(f"{line}\n" for line in lists[part]).encode())
     return counts
@@ -98,7 +98,7 @@ def write_folders(site: ReplicaSite) -> Mapping[str, int]:
     folders = {part: folder for folder, part in SETS.items()}
     for role, face in shoot(site, "affectnet-8", _parts(), size=112):
         folder, stem = folders[role.part], str(7 * role.number)  # numbers with gaps, as in the release
-        put(site.folder, f"{folder}/images/{stem}.jpg", encoded(face.image, ".jpg"))
+        save(site.folder / f"{folder}/images/{stem}.jpg", face.image)
         valence, arousal = _rating(random, role.label)
         annotations = {
             "exp": np.asarray(str(ALL.index(role.label))),

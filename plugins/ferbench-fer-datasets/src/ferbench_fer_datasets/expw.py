@@ -18,9 +18,9 @@ from ferbench import DatasetCard, DatasetEntry
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample, Value
 from ferbench.data.findings import Finding, listed
 from ferbench.data.replica import ReplicaSite
-from ferbench_fer_datasets.faces import Face, encoded, widened
+from ferbench_fer_datasets.faces import Face, save, widened
 from ferbench_fer_datasets.notes import note
-from ferbench_fer_datasets.wild import Role, put, scaled, shoot
+from ferbench_fer_datasets.wild import Role, put, scaled, shoot, whole_box
 
 LISTS = ("label/label.lst", "label.lst")
 """Where the list is: as the release unpacks, or moved up."""
@@ -187,7 +187,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
             waiting = []
     if waiting:
         lines += _photograph(site, waiting, random)
-    put(site.folder, "image/origin/nobody_here_1.jpg", encoded(np.full((60, 90, 3), 128, np.uint8), ".jpg"))
+    save(site.folder / "image/origin/nobody_here_1.jpg", np.full((60, 90, 3), 128, np.uint8))
     put(site.folder, LISTS[0], "".join(f"{line}\n" for line in lines).encode())
     counts = dict.fromkeys(CODES, 0)
     for line in lines:
@@ -199,10 +199,10 @@ def _photograph(site: ReplicaSite, faces: Sequence[tuple[Role, Face]], random: n
     """Put faces side by side into one photograph; return their lines."""
     name = f"{faces[0][0].label}_somebody_{faces[0][0].number}.jpg"
     image = np.concatenate([face.image for _, face in faces], axis=1)
-    put(site.folder, f"image/origin/{name}", encoded(image, ".jpg"))
+    save(site.folder / f"image/origin/{name}", image)
     lines = []
     for number, (role, face) in enumerate(faces):
-        left, top, right, bottom = (round(value) for value in face.box)
+        left, top, right, bottom = whole_box(face)
         shift = number * face.image.shape[1]
         confidence = round(float(random.uniform(5, 120)), 4)
         code = CODES.index(role.label)

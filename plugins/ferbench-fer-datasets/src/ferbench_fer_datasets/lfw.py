@@ -17,7 +17,7 @@ from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample
 from ferbench.data.findings import Finding, as_error
 from ferbench.data.replica import ReplicaSite
 from ferbench.labels import EXPRESSIONS
-from ferbench_fer_datasets.faces import Shot, draw, encoded, widened
+from ferbench_fer_datasets.faces import Shot, draw, save, widened
 from ferbench_fer_datasets.notes import is_picture, note
 from ferbench_fer_datasets.wild import put
 
@@ -171,8 +171,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
             for number in range(1, size + 1):
                 expression = EXPRESSIONS[(person + number) % len(EXPRESSIONS)]
                 face = draw(Shot(person, expression, 0.7, 0.0, number, size=100, wild=True), site.seed)
-                image = encoded(widened(face, 250, 250).image, ".jpg")
-                put(site.folder, f"lfw/{name}/{image_id(name, number)}.jpg", image)
+                save(site.folder / f"lfw/{name}/{image_id(name, number)}.jpg", widened(face, 250, 250).image)
                 advance()
     lines = [f"{FOLDS}\t3"]
     for fold in range(FOLDS):

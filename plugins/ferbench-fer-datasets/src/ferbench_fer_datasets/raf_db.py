@@ -11,7 +11,7 @@ from ferbench import DatasetCard, DatasetEntry
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample
 from ferbench.data.findings import Finding
 from ferbench.data.replica import ReplicaSite
-from ferbench_fer_datasets.faces import encoded, widened
+from ferbench_fer_datasets.faces import save, widened
 from ferbench_fer_datasets.notes import is_picture, note
 from ferbench_fer_datasets.wild import put, scaled, shoot
 
@@ -118,8 +118,8 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
     parts = {part: scaled(CODES, numbers, 0.006) for part, numbers in COUNTS.items()}
     for role, face in shoot(site, "raf-db", parts, size=100):
         stem = f"{role.part}_{role.number:05d}"
-        put(site.folder, f"Image/aligned/{stem}_aligned.jpg", encoded(face.image, ".jpg"))
-        put(site.folder, f"Image/original/{stem}.jpg", encoded(widened(face, 150, 130).image, ".jpg"))
+        save(site.folder / f"Image/aligned/{stem}_aligned.jpg", face.image)
+        save(site.folder / f"Image/original/{stem}.jpg", widened(face, 150, 130).image)
         lines.append(f"{stem}.jpg {CODES.index(role.label) + 1}")
         name = f"{role.part}/{role.label}"
         counts[name] = counts.get(name, 0) + 1

@@ -13,9 +13,9 @@ from ferbench import DatasetCard, DatasetEntry
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample
 from ferbench.data.findings import Finding
 from ferbench.data.replica import ReplicaSite
-from ferbench_fer_datasets.faces import encoded, widened
+from ferbench_fer_datasets.faces import save, widened
 from ferbench_fer_datasets.notes import is_picture, note
-from ferbench_fer_datasets.wild import put, scaled, shoot
+from ferbench_fer_datasets.wild import scaled, shoot
 
 FOLDERS = {
     "Angry": "anger",
@@ -91,12 +91,12 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
     folders = {label: folder for folder, label in FOLDERS.items()}
     for role, face in shoot(site, "sfew", {"train": train, "test": scaled(CLASSES, TEST, 0.08)}, size=120):
         top = "Train" if role.part == "train" else "Val"
-        image = encoded(widened(face, 180, 144).image, ".png")
+        image = widened(face, 180, 144).image
         # The films' names have underscores now and then.
         file = f"Film_{role.person:02d}_{role.number:06d}440_{role.number:08d}.png"
-        put(site.folder, f"{top}/{folders[role.label]}/{file}", image)
+        save(site.folder / f"{top}/{folders[role.label]}/{file}", image)
         if top == "Val" and role.number <= 2:
-            put(site.folder, f"Test/{role.number}.png", encoded(face.image, ".png"))
+            save(site.folder / f"Test/{role.number}.png", face.image)
         name = "train" if role.part == "train" else f"test/{role.label}"
         counts[name] = counts.get(name, 0) + 1
     return counts

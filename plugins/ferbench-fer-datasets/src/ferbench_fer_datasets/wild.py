@@ -79,6 +79,13 @@ def shoot(site: ReplicaSite, name: str, parts: Parts, size: int) -> Iterator[tup
             advance()
 
 
+def whole_box(face: Face) -> tuple[int, int, int, int]:
+    """Return a face's box in whole pixels, within its image: left, top, right, bottom."""
+    height, width = face.image.shape[:2]
+    left, top, right, bottom = (round(value) for value in face.box)
+    return max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+
+
 def put(folder: Path, file: str, content: bytes) -> None:
     """Write a file below a folder, with the folders it lies in."""
     path = folder / file

@@ -1,0 +1,146 @@
+"""RAF-DB: its list of labels, both kinds of images, and what can be wrong with a copy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ferbench import Site
+from ferbench.data.verify import verify
+from ferbench.errors import DataError
+from ferbench_fer_datasets.raf_db import CODES, LIST, RafDb, RafDbOptions
+
+ALIGNED = "Image/aligned"
+
+
+def lines(folder: Path) -> list[str]:
+    return (folder / LIST).read_text().splitlines()
+
+
+def rewrite(folder: Path, lines: list[str]) -> None:
+    (folder / LIST).write_text("\n".join(lines))
+
+
+def test_a_replica_is_read_as_it_was_written(replica, opened, rows):
+    folder = replica("raf-db")
+    data, listed = rows("raf-db", folder), lines(folder)
+    assert data.column_names == ["id", "image", "label", "split"]
+    assert [f"{row['id']} {row['label'] + 1}" for row in data.remove_columns("image")] == listed
+    assert set(data["split"]) == {"train", "test"}
+    assert data[0]["image"].size == (100, 100)
+    assert opened("raf-db", folder).index.counts == json.loads((folder / "replica.json").read_text())["counts"]
+
+
+def test_a_replica_verifies(replica, opened, tmp_path):
+    found = verify(opened("raf-db", replica("raf-db")), "raf-db", site=Site(tmp_path))
+    assert found.images > 80
+    assert list(found.findings) == []
+
+
+def test_codes_are_those_of_the_release(replica, opened):
+    sample = opened("raf-db", replica("raf-db")).index.samples[0]
+    code = int(lines(replica("raf-db"))[0].split()[1])
+    names = {1: "surprise", 2: "fear", 3: "disgust", 4: "happiness", 5: "sadness", 6: "anger", 7: "neutral"}
+    assert sample.label == names[code]
+
+
+def test_the_last_line_has_no_end(replica):
+    assert not (replica("raf-db") / LIST).read_text().endswith("\n")
+
+
+def test_original_images_on_request(replica, rows):
+    data = rows("raf-db", replica("raf-db"), images="original")
+    assert data[0]["image"].size == (150, 130)
+
+
+def test_the_release_has_the_numbers_that_its_makers_state():
+    official = RafDb(RafDbOptions()).official()
+    assert sum(n for name, n in official.items() if name.startswith("train/")) == 12271
+    assert sum(n for name, n in official.items() if name.startswith("test/")) == 3068
+    assert official["train/happiness"] == 4772
+    assert official["test/disgust"] == 160
+
+
+def test_classes_that_changed_places_show_in_the_counts(replica):
+    counts = json.loads((replica("raf-db") / "replica.json").read_text())["counts"]
+    assert len({counts[f"train/{label}"] for label in CODES}) >= 4
+
+
+def drop_list(folder: Path) -> str:
+    (folder / LIST).unlink()
+    return "no such file"
+
+
+def break_a_line(folder: Path) -> str:
+    rewrite(folder, ["train_00001.jpg", *lines(folder)[1:]])
+    return "1: train_00001.jpg"
+
+
+def exceed_the_codes(folder: Path) -> str:
+    rewrite(folder, ["train_00001.jpg 8", *lines(folder)[1:]])
+    return "1: train_00001.jpg 8"
+
+
+def list_an_image_twice(folder: Path) -> str:
+    rewrite(folder, [*lines(folder), lines(folder)[0]])
+    return "1: train_00001.jpg"
+
+
+def compound(folder: Path) -> str:
+    rewrite(folder, [f"{line.split()[0]} {number % 11 + 1}" for number, line in enumerate(lines(folder))])
+    return "the list of the compound set"
+
+
+def lose_an_image(folder: Path) -> str:
+    (folder / ALIGNED / "train_00002_aligned.jpg").unlink()
+    return "1: Image/aligned/train_00002_aligned.jpg"
+
+
+def add_an_image(folder: Path) -> str:
+    shutil.copy(folder / ALIGNED / "train_00002_aligned.jpg", folder / ALIGNED / "train_99999_aligned.jpg")
+    return "1: Image/aligned/train_99999_aligned.jpg"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (drop_list, "structure"),
+        (break_a_line, "annotation"),
+        (exceed_the_codes, "annotation"),
+        (list_an_image_twice, "annotation"),
+        (compound, "structure"),
+        (lose_an_image, "missing-image"),
+        (add_an_image, "unannotated-image"),
+    ],
+)
+def test_one_fault_is_one_finding(copy_of, finding, rows, spoil, check):
+    folder = copy_of("raf-db")
+    match = spoil(folder)
+    found = finding("raf-db", folder)
+    assert found.check == check
+    with pytest.raises(DataError, match=match):
+        rows("raf-db", folder, counts="any")
+
+
+def test_other_numbers_stop_a_run_unless_they_are_accepted(copy_of, opened, rows):
+    folder = copy_of("raf-db")
+    gone, *kept = lines(folder)
+    rewrite(folder, kept)
+    (folder / ALIGNED / gone.split()[0].replace(".jpg", "_aligned.jpg")).unlink()
+    found = opened("raf-db", folder).index.findings
+    assert [one.check for one in found] == ["count"]
+    assert found[0].where == f"train/{CODES[int(gone.split()[1]) - 1]}"
+    with pytest.raises(DataError, match="expected"):
+        rows("raf-db", folder)
+    assert len(rows("raf-db", folder, counts="any")) == len(kept)
+
+
+def test_of_a_real_copy_the_official_numbers_are_expected(copy_of, opened):
+    folder = copy_of("raf-db")
+    (folder / "replica.json").unlink()
+    found = opened("raf-db", folder).index.findings
+    assert {one.where for one in found} == {f"{part}/{label}" for part in ("train", "test") for label in CODES}
+    assert next(one for one in found if one.where == "train/happiness").expected == "4772"
