@@ -105,7 +105,7 @@ def test_rendered_views_are_those_of_single_pictures(
 
 def test_what_is_rendered_is_not_rendered_again(replica: Callable[[str], Path], opened: Open, tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
-    opened(NAME, replica(NAME), **ONE_YAW).load(site)
+    opened(NAME, replica(NAME), **ONE_YAW).load(Site(tmp_path / "site", workers=2))
     shards = sorted((tmp_path / "site").glob("*.arrow"))
     assert len(shards) == 5
     stamps = {path: path.stat().st_mtime_ns for path in shards}

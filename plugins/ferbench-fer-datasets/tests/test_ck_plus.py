@@ -50,7 +50,7 @@ def test_first_frames_may_be_neutral(replica: Callable[[str], Path], rows: Rows)
     neutral = {row["id"] for row in data.remove_columns("image") if names[row["label"]] == "neutral"}
     assert neutral == {name for name in data["id"] if name.endswith("_00000001")}
     assert len(neutral) == 39
-    assert {name for name in data["id"]} - neutral == {f"{name[:-1]}4" for name in neutral}
+    assert set(data["id"]) - neutral == {f"{name[:-1]}4" for name in neutral}
 
 
 def test_the_papers_choice_gives_618_images_of_the_release() -> None:

@@ -199,9 +199,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
 def _names_of(sex: str, person: int) -> list[Name]:
     """Return a person's images: each expression once a session, the angles in turn."""
     angles = tuple(ANGLES)
-    shift = (
-        0 if sex == "F" else 4
-    )  # so that person 31 shows sadness from the half left, or surprise from the half right
+    shift = "FM".index(sex)  # so that F31 shows sadness from the half left and M31 surprise from the half right
     return [
         Name(session, sex, person, expression, angles[(person + place + turn + shift) % len(angles)])
         for turn, session in enumerate("AB")

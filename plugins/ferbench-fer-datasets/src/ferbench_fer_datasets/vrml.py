@@ -20,7 +20,9 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 _HEADER = "#VRML V2.0 utf8"
-_TOKEN = re.compile(r'#[^\n]*|"(?:[^"\\]|\\.)*"|[\[\]{}]|[^\s,\[\]{}"#]+')
+_TOKEN = re.compile(r'#[^\n]*|"(?:[^"\\]|\\.)*"|\[[^\[\]{}"#]*\]|[\[\]{}]|[^\s,\[\]{}"#]+')
+"""Comments, strings, whole lists of numbers (a scan has megabytes of them), brackets, words."""
+
 _LITERAL = re.compile(r'["+\-.\d].*|TRUE|FALSE|NULL', re.DOTALL)
 _UNMOVED = {"translation": ("0", "0", "0"), "scale": ("1", "1", "1"), "rotation": ("0",)}
 """What the last values of a transform's fields are where it leaves everything in its place."""
@@ -124,30 +126,40 @@ class _Parser:
             raise _wrong(self._path, "nodes such as 'Shape { … }'", f"{kind!r} without one")
         node = Node(kind)
         while (name := self._next()) != "}":
-            if self._is_literal(name) or name in "[]{":
+            if self._is_literal(name) or name[0] in "[]{":
                 raise _wrong(self._path, f"the name of a field of {kind}", repr(name))
             self._field(node, name)
         return node
 
     def _field(self, node: Node, name: str) -> None:
-        if self._tokens[self._at] == "[":
+        first = self._tokens[self._at]
+        if first.startswith("["):
             self._at += 1
-            if self._begins_node():
-                node.nodes[name] = []
-                while self._tokens[self._at] != "]":
-                    node.nodes[name].append(self._node())
-                self._at += 1
+            if first != "[":
+                node.values[name] = first[1:-1].replace(",", " ").split()
+            elif self._begins_node():
+                node.nodes[name] = self._listed_nodes()
             else:
                 node.values[name] = self._listed()
         elif self._begins_node():
             node.nodes[name] = [self._node()]
         else:
-            start = self._at
-            while self._is_literal(self._tokens[self._at]):
-                self._at += 1
-            if self._at == start:
-                raise _wrong(self._path, f"a value of {node.kind}.{name}", repr(self._tokens[start]))
-            node.values[name] = list(self._tokens[start : self._at])
+            node.values[name] = self._literals()
+            if not node.values[name]:
+                raise _wrong(self._path, f"a value of {node.kind}.{name}", repr(first))
+
+    def _literals(self) -> list[str]:
+        start = self._at
+        while self._is_literal(self._tokens[self._at]):
+            self._at += 1
+        return list(self._tokens[start : self._at])
+
+    def _listed_nodes(self) -> list[Node]:
+        found = []
+        while self._tokens[self._at] != "]":
+            found.append(self._node())
+        self._at += 1
+        return found
 
     def _listed(self) -> list[str]:
         try:
