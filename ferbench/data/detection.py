@@ -114,30 +114,30 @@ class DetectedFace(ABC, Generic[FaceOptionsT]):
     def __call__(self, image: Image, landmarks: Points | None, box: Points | None) -> Prepared | NoFace:
         """Prepare one image; the result has the landmarks and the box that were detected."""
         del landmarks
-        with one_thread():
-            annotated = box is not None and bool(np.isfinite(box).all())
-            return self._annotated(image, np.asarray(box, np.float32)) if annotated else self._anywhere(image)
+        if box is None or not np.isfinite(box).all():
+            return self._anywhere(image)
+        return self._annotated(image, np.asarray(box, dtype=np.float32))
 
     def faces(self, image: Image) -> list[Face]:
         """Return the faces that are sure enough, with the measures of the options taken."""
         height, width = image.shape[:2]
         image = self._at_working_size(image)
-        found = list(self.detect(np.ascontiguousarray(image)))
-        if self.options.mirror:
-            other = self.detect(np.ascontiguousarray(image[:, ::-1]))
-            found = _averaged(found, [face.mirrored(image.shape[1]) for face in other])
+        with one_thread():
+            found = list(self.detect(np.ascontiguousarray(image)))
+            if self.options.mirror:
+                other = self.detect(np.ascontiguousarray(image[:, ::-1]))
+                found = _averaged(found, [face.mirrored(image.shape[1]) for face in other])
         back = width / image.shape[1], height / image.shape[0]
         sure = [face for face in found if face.confidence >= self.options.min_confidence]
         return [face.scaled(*back) for face in sure]
 
     def _at_working_size(self, image: Image) -> Image:
-        sides = image.shape[:2]
-        factor = min(max(1.0, self.options.working_min / min(sides)), self.options.working_max / max(sides))
-        if factor == 1:
+        height, width = image.shape[:2]
+        factor = self.options.working_size / max(height, width)
+        if factor >= 1:
             return image
-        height, width = (max(1, round(side * factor)) for side in sides)
-        method = cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA
-        resized: Image = cv2.resize(image, (width, height), interpolation=method).astype(np.uint8)
+        smaller = max(1, round(width * factor)), max(1, round(height * factor))
+        resized: Image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA).astype(np.uint8)
         return resized
 
     def _anywhere(self, image: Image) -> Prepared | NoFace:

@@ -25,10 +25,7 @@ class FaceOptions(Options):
     surround: float = Field(
         default=0.5, ge=0, le=4, description="an annotated box is searched with so much more on each side, in its sides"
     )
-    working_min: int = Field(
-        default=0, ge=0, le=4096, description="images with a shorter side than this are enlarged to it for detection"
-    )
-    working_max: int = Field(
+    working_size: int = Field(
         default=1024, ge=64, le=8192, description="images with a longer side than this are shrunk to it for detection"
     )
     mirror: bool = Field(default=False, description="mean of the answers to the image and to its mirror image")
