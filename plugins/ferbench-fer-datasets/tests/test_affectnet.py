@@ -95,6 +95,11 @@ def test_the_folders_are_read_as_they_were_written(replica, opened, rows):
 
 
 @pytest.mark.parametrize("name", ["affectnet-7", "affectnet-8"])
+def test_valence_and_arousal_are_kept_from_methods(registry, name):
+    assert registry.dataset(name, "a test").entry.card.label_columns == ("valence", "arousal")
+
+
+@pytest.mark.parametrize("name", ["affectnet-7", "affectnet-8"])
 def test_a_replica_verifies_boxes_included(replica, opened, tmp_path, name):
     found = verify(opened(name, replica(name)), name, site=Site(tmp_path))
     assert found.images > 60

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ferbench import Site
 from ferbench.data.verify import verify
 from ferbench.errors import DataError
 from ferbench_fer_datasets.raf_db import CODES, LIST, RafDb, RafDbOptions
+from ferbench_fer_datasets.wild import cast
 
 ALIGNED = "Image/aligned"
 
@@ -67,6 +71,25 @@ def test_the_release_has_the_numbers_that_its_makers_state():
 def test_classes_that_changed_places_show_in_the_counts(replica):
     counts = json.loads((replica("raf-db") / "replica.json").read_text())["counts"]
     assert len({counts[f"train/{label}"] for label in CODES}) >= 4
+
+
+@given(
+    sizes=st.dictionaries(
+        st.sampled_from(["train", "validation", "test"]),
+        st.dictionaries(st.sampled_from(CODES), st.integers(1, 9), min_size=1),
+        min_size=1,
+    ),
+    people=st.integers(1, 30),
+    seed=st.integers(0, 99),
+)
+def test_people_of_replicas_are_in_one_part_only(sizes, people, seed):
+    roles = cast(sizes, people, seed)
+    assert [role.person for role in roles] == sorted(role.person for role in roles)
+    for part, wanted in sizes.items():
+        inside = [role for role in roles if role.part == part]
+        assert Counter(role.label for role in inside) == wanted
+        assert [role.number for role in inside] == list(range(1, len(inside) + 1))
+        assert not {role.person for role in inside} & {role.person for role in roles if role.part != part}
 
 
 def drop_list(folder: Path) -> str:
