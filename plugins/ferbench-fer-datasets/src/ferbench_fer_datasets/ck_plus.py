@@ -25,7 +25,7 @@ CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadnes
 """The number in an emotion file is the position; none of the release is labelled 0."""
 
 COUNTS = {"anger": 45, "contempt": 18, "disgust": 59, "fear": 25, "happiness": 69, "sadness": 28, "surprise": 83}
-"""Labelled sequences of each class (Lucey et al. 2010, table 2)."""
+"""Labelled sequences of each class (Lucey et al. 2010)."""
 
 TOTALS = {"sequences": 593, "subjects": 123, "labelled": 327}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ferbench import DatasetEntry, hookimpl
 from ferbench_fer_datasets import (
     affectnet,
+    bu_3dfe,
     ck_plus,
     expw,
     fer2013,
@@ -13,7 +14,6 @@ from ferbench_fer_datasets import (
     kdef,
     lfw,
     multi_pie,
-    bu_3dfe,
     oulu_casia,
     raf_db,
     sfew,

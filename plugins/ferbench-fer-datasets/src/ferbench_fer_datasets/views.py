@@ -96,26 +96,7 @@ def render(scan: Scan, yaw: float, size: int) -> Pixels:
     Returns:
         (size, size, 3) uint8 RGB; the surface's box is in its middle.
     """
-    turn = np.radians(yaw)
-    rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
-    seen = (scan.corners @ rotation.T).astype(np.float32)
-    seen[:, 0] -= (seen[:, 0].min() + seen[:, 0].max()) / 2
-    distance = _DISTANCE * scan.side
-    seen[:, 2] -= distance
-    placed = np.zeros((_SUPERSAMPLING * size,) * 2 + (3,), dtype=np.float32)
-    far = distance + 2 * scan.side
-    reach = np.full(placed.shape[:2], far, dtype=np.float32)
-    cv2.triangleRasterize(
-        seen[:, None],
-        np.arange(len(seen), dtype=np.int32).reshape(-1, 1, 3),
-        np.column_stack([scan.places, np.zeros(len(seen))]).astype(np.float32)[:, None],
-        placed,
-        reach,
-        np.eye(4, dtype=np.float32),
-        2 * float(np.arctan(0.5 / _DISTANCE)),
-        distance - 2 * scan.side,
-        far,
-    )
+    placed, inside = _rasterise(scan, _seen(scan, yaw), _SUPERSAMPLING * size)
     height, width = scan.texture.shape[:2]
     colour = cv2.remap(
         scan.texture,
@@ -124,5 +105,34 @@ def render(scan: Scan, yaw: float, size: int) -> Pixels:
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    colour[reach >= distance + scan.side] = 0
+    colour[~inside] = 0
     return np.asarray(cv2.resize(colour, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _seen(scan: Scan, yaw: float) -> Floats:
+    """Return the corners (3 T, 3) about the origin, turned, their box's middle at x = 0."""
+    turn = np.radians(yaw)
+    rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    seen = (scan.corners @ rotation.T).astype(np.float32)
+    seen[:, 0] -= (seen[:, 0].min() + seen[:, 0].max()) / 2
+    return seen
+
+
+def _rasterise(scan: Scan, seen: Floats, size: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return the place in the texture at each pixel (size, size, 3), and whether there is any (size, size)."""
+    distance = _DISTANCE * scan.side
+    near, far = distance - 2 * scan.side, distance + 2 * scan.side
+    placed = np.zeros((size, size, 3), dtype=np.float32)
+    reach = np.full((size, size), far, dtype=np.float32)
+    cv2.triangleRasterize(
+        (seen - np.array([0, 0, distance], dtype=np.float32))[:, None],
+        np.arange(len(seen), dtype=np.int32).reshape(-1, 1, 3),
+        np.column_stack([scan.places, np.zeros(len(seen))]).astype(np.float32)[:, None],
+        placed,
+        reach,
+        np.eye(4, dtype=np.float32),
+        2 * float(np.arctan(0.5 / _DISTANCE)),
+        near,
+        far,
+    )
+    return placed, reach < distance + scan.side
