@@ -135,4 +135,4 @@ def _rasterise(scan: Scan, seen: Floats, size: int) -> tuple[Floats, npt.NDArray
         near,
         far,
     )
-    return placed, reach < distance + scan.side
+    return placed, np.asarray(reach < distance + scan.side)
