@@ -113,7 +113,7 @@ def _seen(scan: Scan, yaw: float) -> Floats:
     """Return the corners (3 T, 3) about the origin, turned, their box's middle at x = 0."""
     turn = np.radians(yaw)
     rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
-    seen = (scan.corners @ rotation.T).astype(np.float32)
+    seen: Floats = (scan.corners @ rotation.T).astype(np.float32)
     seen[:, 0] -= (seen[:, 0].min() + seen[:, 0].max()) / 2
     return seen
 
