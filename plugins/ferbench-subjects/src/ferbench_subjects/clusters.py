@@ -54,7 +54,7 @@ def clustered(embeddings: Embeddings, threshold: float) -> npt.NDArray[np.intp]:
     """Group embeddings (n, 128) by average linkage: (n,) numbers of groups.
 
     Two groups are joined while the mean distance between their members is below the threshold. One face that
-    resembles two people does not join them, as it would where single edges count (dlib's Chinese whispers), and the
+    resembles two people does not join them, as it can where single edges count (dlib's Chinese whispers), and the
     result depends on no random order.
     """
     if len(embeddings) < 2:
