@@ -12,6 +12,7 @@ _CORE = Path(__file__).parent
 _MEASURING = ("metrics", "predictions.py")
 _PREPARING = (
     "data/attributes.py",
+    "data/detection.py",
     "data/files.py",
     "data/hugging_face.py",
     "data/image_folder.py",
@@ -19,7 +20,7 @@ _PREPARING = (
     "data/prepare.py",
     "data/preprocess.py",
 )
-_DERIVING = ("data/derive.py",)
+_DERIVING = ("data/derive.py", "data/pose.py")
 _RUNNING = ("run/cell.py", "run/division.py", "run/faceless.py", "run/outcome.py", "run/work.py", "run/worker.py")
 _TRAINING = ("train", "protocols", "data/store.py", "labels.py", "weights.py", *_RUNNING)
 

@@ -60,6 +60,13 @@ def test_an_honest_confusion_is_no_exchange() -> None:
     assert permuted_labels(predictions(labels, predicted)) == []
 
 
+def test_a_network_that_says_one_class_of_everything_is_no_exchange() -> None:
+    labels = np.repeat([0, 1, 2], [20, 200, 30])
+    assert permuted_labels(predictions(labels, np.zeros_like(labels))) == []
+    nearly = np.where(np.arange(len(labels)) % 9 == 0, 2, 0)
+    assert permuted_labels(predictions(labels, nearly)) == []
+
+
 def test_nothing_predicted_gives_nothing() -> None:
     empty = np.zeros(0, dtype=np.int64)
     assert permuted_labels(predictions(empty, empty)) == []

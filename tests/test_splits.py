@@ -213,3 +213,24 @@ def test_a_fold_that_leaks_or_lacks_is_refused(parts: tuple[list[int], list[int]
 
 def test_rows_of_another_data_set_may_have_equal_numbers() -> None:
     check_fold(fold_of([0, 1], [2, 3], [0, 1]), SIX, crosses=True, where="here")
+
+
+def test_given_folds_are_used_to_the_letter() -> None:
+    samples = replace(made(None), folds=np.asarray([f"part {number % 3}" for number in range(288)]))
+    protocol = kfold(3, folds="given")
+    assert protocol.label == "3-fold-given"
+    assert protocol.needs == {"fold"}
+    for number in range(3):
+        fold = protocol.split(samples, number, seed=0)
+        assert samples.folds is not None
+        assert fold.test.tolist() == np.flatnonzero(samples.folds == f"part {number}").tolist()
+    with pytest.raises(DataError, match="5 folds in the column 'fold'; found 3: part 0, part 1, part 2"):
+        kfold(5, folds="given").split(samples, 0, seed=0)
+
+
+def test_given_folds_that_split_a_subject_are_refused() -> None:
+    samples = made(20)
+    samples = replace(samples, folds=np.asarray([str(number % 2) for number in range(len(samples))]))
+    fold = kfold(2, folds="given").split(samples, 0, seed=0)
+    with pytest.raises(DataError, match="train and test without a common subject"):
+        check_fold(fold, samples, crosses=False, where="test")

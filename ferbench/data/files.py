@@ -7,6 +7,7 @@ index: loading, counting, content hashes, verification, replicas.
 from __future__ import annotations
 
 import os
+import time
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,14 +19,17 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import numpy as np
 from pydantic import Field
 
+from ferbench.data import index_memory
 from ferbench.data.attributes import SPLITS
 from ferbench.data.findings import Finding, as_error, listed
 from ferbench.data.given_division import DIVISION, GivenDivision, read_division
+from ferbench.data.index_memory import IndexMemory
 from ferbench.data.manifest import content_hashes
 from ferbench.data.replica import REPLICA, read_replica
 from ferbench.datasource import DataSource, Site
 from ferbench.errors import DataError
 from ferbench.options import Options
+from ferbench.sources import package_source
 
 if TYPE_CHECKING:
     import datasets
@@ -115,7 +119,10 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
 
     @abstractmethod
     def official(self) -> Mapping[str, int]:
-        """Return the release's own numbers, by the names under which `read` counts (`train/anger`, `subjects`)."""
+        """Return the release's own numbers, by the names under which `read` counts (`train/anger`, `subjects`).
+
+        They are the release's whatever the options ask for: `read` counts what is there, then chooses.
+        """
 
     @abstractmethod
     def read(self) -> Index:
@@ -145,7 +152,7 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
     @cached_property
     def index(self) -> Index:
         """What `read` found, checked: each image once, and there; the counts as the release states them."""
-        index = self.read()
+        index = self._remembered()
         index.findings += [*self._check_samples(index), *compare_counts(self.expected_counts(), index.counts)]
         self._divide(index)
         return index
@@ -212,11 +219,19 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
             DataError: something is not as the release has it.
         """
         del site
-        index = self.index
-        fatal = [finding for finding in index.findings if finding.check != "count" or self.options.counts == "official"]
+        self.refuse_differences()
+        return self.dataset(self.index.samples, [self.picture(sample) for sample in self.index.samples])
+
+    def refuse_differences(self) -> None:
+        """Refuse a copy that is not as released; other counts pass where the options accept them.
+
+        Raises:
+            DataError: the first difference, and how many there are.
+        """
+        any_counts = self.options.counts == "any"
+        fatal = [finding for finding in self.index.findings if not (finding.check == "count" and any_counts)]
         if fatal:
             raise as_error(fatal, self.name)
-        return self.dataset(index.samples, [self.picture(sample) for sample in index.samples])
 
     def dataset(self, samples: Sequence[Sample], pictures: Sequence[Mapping[str, Any]]) -> datasets.Dataset:
         """Return samples with their pictures as a data set; what is missing of a column is NaN or an empty text."""
@@ -235,6 +250,19 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
         return hf.Dataset.from_dict(
             table, hf.Features(features | {name: _feature(kind) for name, kind in kinds.items()})
         )
+
+    def _remembered(self) -> Index:
+        """Read the annotations, or recall them where that took long and none has changed."""
+        code = package_source(type(self).__module__.split(".")[0])
+        reading = {"name": self.name, "options": self.options.model_dump(mode="json"), "code": code}
+        memory = IndexMemory(self.folder, self.files, reading)
+        index = memory.recall()
+        if index is None:
+            begun = time.monotonic()
+            index = self.read()
+            if time.monotonic() - begun > index_memory.WORTH_SECONDS:
+                memory.keep(index)
+        return index
 
     def _divide(self, index: Index) -> None:
         """Give the samples the split or fold of `division.csv`, where there is one."""

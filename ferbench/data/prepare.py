@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import numpy as np
 
+from ferbench.canonical import digest
 from ferbench.data.pieces import Pieces, PreparedRows, Row
 from ferbench.data.pool import in_processes
 from ferbench.data.preprocess import Image, NoFace, Points, Prepared, Preprocessor
@@ -78,8 +79,13 @@ def prepare(job: Preparation, *, workers: int = 1, progress: ProgressBar = silen
     return Store.open(job.spec)
 
 
+def source_cache(spec: PreparedSpec) -> Path:
+    """Return the folder that a data source keeps what it makes in (`Site.cache`)."""
+    return cache_folder() / "sources" / f"{spec.dataset}-{digest([spec.identity, spec.options])[:16]}"
+
+
 def _make(job: Preparation, folder: Path, workers: int, progress: ProgressBar) -> None:
-    cache = cache_folder() / "sources" / f"{job.spec.dataset}-{job.spec.identity[:16]}"
+    cache = source_cache(job.spec)
     with explained(cache):
         cache.mkdir(parents=True, exist_ok=True)
     import datasets as hf

@@ -19,6 +19,9 @@ from ferbench.predictions import Predictions
 SIGNIFICANCE = 0.01
 """Probability of a false alarm on a test set with right labels, at most, over all exchanges that are looked at."""
 
+EACH = 0.05
+"""The same for each class of an exchange by itself."""
+
 
 @dataclass(frozen=True)
 class Permutation:
@@ -49,7 +52,7 @@ def permuted_labels(predictions: Predictions) -> list[Permutation]:
     The assignment of predicted to true classes that is right most often (Kuhn 1955, the Hungarian method) is divided
     into cycles. Each cycle is tested as McNemar (1947) does: of the samples that are right under one of the two
     readings only, as many should be right under either. The level is divided by the number of cycles that could have
-    been found (Bonferroni).
+    been found (Bonferroni). Every class of a cycle must fit its new name better by itself.
 
     Args:
         predictions: on a test set.
@@ -88,14 +91,26 @@ def _possible(length: int, classes: int) -> int:
 
 
 def _tested(cycle: Sequence[int], matrix: npt.NDArray[np.int64], classes: Sequence[str]) -> Permutation | None:
-    from scipy.stats import binomtest
-
-    exchanged = sum(int(matrix[true, made]) for made, true in zip(cycle, [*cycle[1:], cycle[0]], strict=True))
-    as_named = sum(int(matrix[place, place]) for place in cycle)
-    if exchanged <= as_named:
+    links = [(int(matrix[true, made]), int(matrix[made, made])) for made, true in zip(cycle, _next(cycle), strict=True)]
+    # A network that says one class of everything fits another one better too: each class must give evidence.
+    if any(_probability(*link) > EACH for link in links):
         return None
-    probability = float(binomtest(exchanged, exchanged + as_named, 0.5, alternative="greater").pvalue)
+    exchanged, as_named = (sum(values) for values in zip(*links, strict=True))
+    probability = _probability(exchanged, as_named)
     if probability * _possible(len(cycle), len(matrix)) > SIGNIFICANCE:
         return None
     gain = (exchanged - as_named) / int(matrix.sum())
     return Permutation(tuple(classes[place] for place in cycle), gain, probability)
+
+
+def _next(cycle: Sequence[int]) -> list[int]:
+    return [*cycle[1:], cycle[0]]
+
+
+def _probability(exchanged: int, as_named: int) -> float:
+    """Return how likely so many of both, or more, would be right under the exchange, if either were as likely."""
+    from scipy.stats import binomtest
+
+    if exchanged + as_named == 0:
+        return 1.0
+    return float(binomtest(exchanged, exchanged + as_named, 0.5, alternative="greater").pvalue)

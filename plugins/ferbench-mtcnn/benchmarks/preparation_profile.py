@@ -87,11 +87,10 @@ def main() -> None:
     source, name = source_of(chosen)
     options = MtcnnOptions(mirror=not chosen.no_mirror)
     with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, FERBENCH_CACHE=cache):
-        identity = "profile"
-        rendered = Path(cache) / "sources" / f"{name}-{identity}"
+        spec = PreparedSpec(name, {}, "profile", "mtcnn", options.model_dump(mode="json"), "", "center-crop", "")
+        rendered = preparing.source_cache(spec)
         rendered.mkdir(parents=True)
         count = len(source.load(Site(rendered, chosen.workers)))
-        spec = PreparedSpec(name, {}, identity, "mtcnn", options.model_dump(mode="json"), "", "center-crop", "")
         job = preparing.Preparation(spec, source, partial(Mtcnn, options))
         with timed() as spent:
             begun, worked = time.perf_counter(), time.process_time()

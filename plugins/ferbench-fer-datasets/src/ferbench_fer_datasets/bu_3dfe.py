@@ -17,7 +17,7 @@ from pydantic import Field
 
 from ferbench import DatasetCard, DatasetEntry, Site
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample, Value
-from ferbench.data.findings import Finding, as_error
+from ferbench.data.findings import Finding
 from ferbench_fer_datasets.notes import note
 
 if TYPE_CHECKING:
@@ -239,12 +239,9 @@ class Bu3dfe(FileSource[Bu3dfeOptions]):
 
         from ferbench_synthfaces.shards import Work, generate
 
-        index = self.index
-        fatal = [finding for finding in index.findings if finding.check != "count" or self.options.counts == "official"]
-        if fatal:
-            raise as_error(fatal, self.name)
+        self.refuse_differences()
         work = Work(
-            items=index.samples,
+            items=self.index.samples,
             make=partial(_rows, self.folder, self.options.size, self.classes),
             schema=self.dataset([], []).features.arrow_schema,
             per_shard=_MODELS_PER_SHARD * len(self.options.yaws),
