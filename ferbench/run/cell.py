@@ -16,6 +16,7 @@ from accelerate.state import AcceleratorState
 
 from ferbench.data.store import Store
 from ferbench.errors import ConfigError, DataError, MethodError
+from ferbench.labels import MIXTURE, restricted
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.predictions import Predictions
@@ -98,12 +99,15 @@ class _Cell:
         return result
 
     def test_columns(self) -> dict[str, Array]:
-        """Return the test data's columns for the metrics."""
-        return {
+        """Return the test data's columns for the metrics; a mixture as shares of the fold's classes."""
+        columns = {
             name: self.test_store.column(name)[self.fold.test]
             for name in self.test_store.info["columns"]
             if name not in {"split", "landmarks", "box"}
         }
+        if MIXTURE in columns:
+            columns[MIXTURE] = restricted(columns[MIXTURE], self.test_store.classes, self.fold.classes)
+        return columns
 
 
 def make_accelerator(compute: Mapping[str, Any]) -> Accelerator:
