@@ -72,7 +72,7 @@ def normalised(weights: Tensor, w_min: float) -> Tensor:
     """
     low, high = weights.amin(), weights.amax()
     scaled = (weights - low) / (high - low).clamp_min(TINY)
-    return torch.where(high > low, scaled, torch.ones_like(scaled)) * (1 - w_min) + w_min
+    return torch.where(high - low > TINY, scaled, torch.ones_like(scaled)) * (1 - w_min) + w_min
 
 
 def fused(label: Tensor, of_class: Tensor, weights: Tensor) -> Tensor:

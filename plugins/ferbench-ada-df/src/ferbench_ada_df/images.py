@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ferbench.data.preprocess import scaled
 from ferbench.train import FlipShift, Normalise, Views
 from ferbench_ada_df.randaugment import RandAugment
 
@@ -18,21 +18,18 @@ Columns = Mapping[str, npt.NDArray[np.generic]]
 
 
 def resized(images: Images, side: int) -> Images:
-    """Return (B, h, w, c) images as (B, side, side, c), bilinear; as they are where that is their size."""
+    """Return (B, h, w, c) images as (B, side, side, c); as they are where that is their size."""
     if images.shape[1:3] == (side, side):
         return images
-    interpolation = cv2.INTER_AREA if side < images.shape[1] else cv2.INTER_LINEAR
-    scaled = [cv2.resize(image, (side, side), interpolation=interpolation) for image in images]
-    return np.stack(scaled).reshape(len(images), side, side, -1)
+    return np.stack([scaled(image, side) for image in images])
 
 
 def ten_crops(images: Images, side: int) -> list[Images]:
-    """Return the four corners and the centre (each (B, side, side, c)), then their mirror images."""
+    """Return the four corners and the centre, each (B, side, side, c), then those of the mirror image."""
     edge = images.shape[1] - side
     middle = round(edge / 2)
     corners = [(0, 0), (0, edge), (edge, 0), (edge, edge), (middle, middle)]
-    five = [images[:, y : y + side, x : x + side] for y, x in corners]
-    return five + [crop[:, :, ::-1] for crop in five]
+    return [both[:, y : y + side, x : x + side] for both in (images, images[:, :, ::-1]) for y, x in corners]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from ferbench import Options
-
-Side = Annotated[int, Field(ge=32, le=1024)]
 
 
 class RecipeOptions(Options):
@@ -38,10 +36,12 @@ class RecipeOptions(Options):
         default="shuffled",
         description="downsampled: an epoch has as many images of each class as the rarest has; the authors' AffectNet",
     )
-    input_size: Side | Literal["prepared"] = Field(
-        default=224,
-        description="side to which the prepared images are resized; 'prepared': as they are",
-        json_schema_extra={"paper": "100 prepared; the authors' loop enlarges to 224"},
+    input_size: int | None = Field(
+        default=None,
+        ge=32,
+        le=1024,
+        description="side to which the prepared images are resized; they stay as they are by default",
+        json_schema_extra={"paper": "100 pixels as prepared; 224 in the code"},
     )
     crops: Literal[1, 10] = Field(
         default=1,

@@ -94,7 +94,7 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
 
     def _optimizers(self) -> Mapping[str, Optim]:
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        adam = torch.optim.Adam(trained, lr=self.options.lr, foreach=True)
+        adam = torch.optim.Adam(trained, lr=self.options.lr, fused=True)  # a third of the time of its loops
         return {"main": Optim(adam, torch.optim.lr_scheduler.ExponentialLR(adam, self.options.gamma))}
 
     def normalise(self) -> Normalise:
@@ -107,7 +107,7 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
     def transforms(self) -> Transforms:
         """Return the authors' augmentation for training, the plain images for test."""
         options = self.options
-        side = self.task.image_shape[0] if options.input_size == "prepared" else options.input_size
+        side = options.input_size or self.task.image_shape[0]
         plain = Pictures(side, options.crops, self.normalise())
         if options.augment == "none":
             return Transforms(train=plain, test=plain)
