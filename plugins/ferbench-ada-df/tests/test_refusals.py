@@ -33,9 +33,9 @@ from ferbench_ada_df.options import AdaDFOptions
         ("gamma", 1.2, "less than or equal to 1", "0.9"),
         ("crops", 5, "1 or 10", "SFEW: 10"),
         ("input_size", 20, "greater than or equal to 32", "100 pixels as prepared; 224 in the code"),
-        ("layers", 16, "less than or equal to 15", "3; SFEW: 5"),
-        ("magnitude", 11.0, "less than or equal to 10", "5; SFEW: 3"),
-        ("erasing", 1.1, "less than or equal to 1", "0.5"),
+        ("layers", 16, "less than or equal to 15", "3; SFEW: 5 (code)"),
+        ("magnitude", 11.0, "less than or equal to 10", "5; SFEW: 3 (code)"),
+        ("erasing", 1.1, "less than or equal to 1", "0.5 (code)"),
         ("distributions", "both", "'fused', 'class' or 'label'", "fused"),
     ],
 )
