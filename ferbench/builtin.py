@@ -7,6 +7,7 @@ from ferbench.data.image_folder import ImageFolderOptions
 from ferbench.data.preprocess import AlignOptions, ResizeOptions
 from ferbench.entries import AttributeEntry, DatasetCard, DatasetEntry, MetricEntry, PreprocessorEntry, ProtocolEntry
 from ferbench.hookspecs import hookimpl
+from ferbench.labels import MIXTURE
 from ferbench.protocols.base import ProtocolOptions
 from ferbench.protocols.standard import KFoldOptions, LabelNoiseOptions
 
@@ -115,7 +116,7 @@ def ferbench_protocols() -> list[ProtocolEntry]:
 
 @hookimpl
 def ferbench_metrics() -> list[MetricEntry]:
-    """Return the metrics of classification."""
+    """Return the metrics of classification, and of label distributions where the data set has them."""
     home = "ferbench.metrics.classification"
     return [
         MetricEntry(name="accuracy", factory=f"{home}:accuracy", summary="Accuracy"),
@@ -137,4 +138,27 @@ def ferbench_metrics() -> list[MetricEntry]:
             higher_is_better=False,
             summary="Expected calibration error, 15 bins",
         ),
+        *_distribution_metrics(),
+    ]
+
+
+def _distribution_metrics() -> list[MetricEntry]:
+    measures = (
+        ("kl_divergence", False, "Kullback–Leibler divergence from the true label distribution, nats"),
+        ("chebyshev", False, "Chebyshev distance to the true label distribution"),
+        ("clark", False, "Clark distance to the true label distribution"),
+        ("canberra", False, "Canberra metric to the true label distribution"),
+        ("cosine", True, "Cosine similarity to the true label distribution"),
+        ("intersection", True, "Intersection with the true label distribution"),
+    )
+    return [
+        MetricEntry(
+            name=f"distribution-{name.removesuffix('_divergence')}",
+            factory=f"ferbench.metrics.distributions:{name}",
+            higher_is_better=better,
+            needs=frozenset({MIXTURE}),
+            percent=False,
+            summary=summary,
+        )
+        for name, better, summary in measures
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ferbench.config import Benchmark, BenchmarkFile, read_benchmarks
+from ferbench.config import Benchmark, BenchmarkFile, WeightsChoice, read_benchmarks
 from ferbench.errors import ConfigError, closest
 from ferbench.plugins import Registry
 from ferbench.resolve import Resolver
@@ -21,15 +22,17 @@ class Listed:
         benchmark: the benchmark.
         file: all of the file: its weights are what the benchmark's entries may name.
         path: where it is; relative paths in it start there.
+        users: weights of the user's file, absolute paths; they stand for those that a plugin's file calls the same.
     """
 
     benchmark: Benchmark
     file: BenchmarkFile
     path: Path
+    users: Mapping[str, WeightsChoice] = field(default_factory=dict)
 
     def resolver(self, registry: Registry, data_root: Path | None) -> Resolver:
         """Return a resolver for this benchmark."""
-        return Resolver(registry, self.file.weights, data_root, self.path.parent)
+        return Resolver(registry, {**self.file.weights, **self.users}, data_root, self.path.parent)
 
 
 def shipped_file() -> Path:
@@ -48,8 +51,11 @@ def list_benchmarks(config: Path | None, registry: Registry) -> dict[str, Listed
     main = config or (here if here.is_file() else shipped_file())
     paths = [main, *(provided.entry.path for provided in registry.all("benchmarks").values())]
     found: dict[str, Listed] = {}
+    users: dict[str, WeightsChoice] = {}
     for path in paths:
         file = read_benchmarks(path)
+        if path == main:
+            users = {name: _absolute(weights, path.parent) for name, weights in file.weights.items()}
         for name, benchmark in file.benchmark.items():
             if name in found:
                 raise ConfigError(
@@ -58,8 +64,15 @@ def list_benchmarks(config: Path | None, registry: Registry) -> dict[str, Listed
                     where="the benchmark files",
                     remedy="rename yours",
                 )
-            found[name] = Listed(benchmark, file, path)
+            known = {name: weights for name, weights in users.items() if name in file.weights}
+            found[name] = Listed(benchmark, file, path, known)
     return found
+
+
+def _absolute(weights: WeightsChoice, folder: Path) -> WeightsChoice:
+    if weights.path is None:
+        return weights
+    return weights.model_copy(update={"path": str((folder / Path(weights.path).expanduser()).absolute())})
 
 
 def choose(names: list[str], listed: dict[str, Listed]) -> list[Listed]:

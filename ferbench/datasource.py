@@ -101,8 +101,9 @@ class DataSource(ABC, Generic[OptionsT]):
         where known `split` ("train" | "validation" | "test"), `subject` (str), `pose` (float yaw, degrees,
         positive to the subject's left), `landmarks` (5 × 2 float pixels: the subject's right eye, left eye, nose tip,
         right mouth corner, left mouth corner, i.e. in image order for a frontal face), `box` (left, top,
-        right, bottom; pixels) and any further attributes (numbers or strings). Landmarks count from the centre of
-        the first pixel, boxes from its outer edge.
+        right, bottom; pixels), `mixture` (one share a class, in the classes' order: votes, or what is known by
+        construction; a label column) and any further attributes (numbers or strings). Landmarks count from the centre
+        of the first pixel, boxes from its outer edge.
 
         Raises:
             DataError: an image or an annotation is missing or unreadable.

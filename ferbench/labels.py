@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt")
 """Canonical expression names: Ekman's six, neutral, contempt. A data set uses those it has, in any order."""
+
+MIXTURE = "mixture"
+"""The column in which a data set gives label distributions: (N, K) shares of its classes, in their order."""
 
 
 @dataclass(frozen=True)
@@ -35,3 +41,25 @@ def shared_classes(first: Sequence[str], second: Sequence[str]) -> SharedClasses
         dropped_first=tuple(name for name in first if name not in second),
         dropped_second=tuple(name for name in second if name not in first),
     )
+
+
+def restricted(
+    shares: npt.NDArray[np.floating], classes: Sequence[str], kept: Sequence[str]
+) -> npt.NDArray[np.float32]:
+    """Return label distributions over other classes: those of `kept`, in its order, scaled to a sum of 1.
+
+    Args:
+        shares: (N, K) shares of `classes`.
+        classes: K names.
+        kept: names among `classes`.
+
+    Returns:
+        (N, len(kept)) shares; NaN where nothing of a sample falls on the kept classes.
+
+    >>> restricted(np.array([[0.6, 0.2, 0.2]]), ["anger", "fear", "neutral"], ["neutral", "anger"]).tolist()
+    [[0.25, 0.75]]
+    """
+    chosen = np.asarray(shares, dtype=np.float64)[:, [list(classes).index(name) for name in kept]]
+    totals = chosen.sum(axis=1, keepdims=True)
+    scaled = np.divide(chosen, totals, out=np.full_like(chosen, np.nan), where=totals > 0)
+    return np.asarray(scaled, dtype=np.float32)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ferbench.errors import ConfigError, DataError, closest
+from ferbench.labels import MIXTURE
 from ferbench.places import cache_folder
 from ferbench.protocols import Samples
 from ferbench.spec import DerivedSpec, PreparedSpec
@@ -98,6 +99,16 @@ class Store:
         renamed = [self.relabel.get(name, name) for name in self.info["classes"]]
         numbers = np.asarray([self.classes.index(name) if name else -1 for name in renamed], dtype=np.int64)
         return numbers[self.column("label").astype(np.int64)]
+
+    def mixtures(self) -> npt.NDArray[np.float32]:
+        """Return the label distributions, (N, K) shares of `classes`: those of merged classes together."""
+        released = self.column(MIXTURE)
+        shares = np.zeros((len(released), len(self.classes)), dtype=np.float32)
+        for place, name in enumerate(self.info["classes"]):
+            new = self.relabel.get(name, name)
+            if new:
+                shares[:, self.classes.index(new)] += released[:, place]
+        return shares
 
     @cached_property
     def dropped(self) -> npt.NDArray[np.bool_]:

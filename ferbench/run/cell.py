@@ -16,6 +16,7 @@ from accelerate.state import AcceleratorState
 
 from ferbench.data.store import Store
 from ferbench.errors import ConfigError, DataError, MethodError
+from ferbench.labels import MIXTURE, restricted
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.predictions import Predictions
@@ -99,7 +100,7 @@ class _Cell:
         return result
 
     def test_columns(self) -> dict[str, Array]:
-        """Return the test data's columns for the metrics."""
+        """Return the test data's columns for the metrics; a mixture as shares of the fold's classes."""
         if len(self.fold.test) == 0:
             return {}
         columns = {
@@ -107,6 +108,9 @@ class _Cell:
             for name in self.test_store.info["columns"]
             if name not in {"split", "landmarks", "box"}
         }
+        if MIXTURE in columns:
+            shares = self.test_store.mixtures()[self.fold.test]
+            columns[MIXTURE] = restricted(shares, self.test_store.classes, self.fold.classes)
         if self.test_store.faceless.any():
             columns["face_found"] = ~self.test_store.faceless[self.fold.test]
         return columns

@@ -14,6 +14,7 @@ from torch import Tensor
 from ferbench.errors import MethodError
 from ferbench.train.batch import Batch
 from ferbench.train.method import Method
+from ferbench.train.recipes import Indices
 from ferbench.train.stage import Optim
 from ferbench.train.task import TrainingSet
 
@@ -37,7 +38,7 @@ class Context:
     accelerator: Accelerator
     training: TrainingSet
     method: Method[Any]
-    statistics_batches: Callable[[int], Iterator[Batch]]
+    statistics_batches: Callable[[int, Indices], Iterator[Batch]]
     stage: str = ""
     epoch: int = 0
     step: int = 0
@@ -110,19 +111,21 @@ class Context:
         """
         self.kept[name] = values.detach().float().cpu().tolist()
 
-    def statistics(self, batch_size: int = 256) -> Iterator[Batch]:
+    def statistics(self, batch_size: int = 256, positions: Indices | None = None) -> Iterator[Batch]:
         """Pass over the training set once, in order, in evaluation mode and without gradients.
 
         Args:
             batch_size: images at a time.
+            positions: which samples, in which order; all by default.
 
         Yields:
-            Batches under the statistics transform.
+            Batches under the statistics transform; if it is random, its draws are those of the stage and epoch.
         """
+        chosen = np.arange(len(self.training)) if positions is None else positions
         was_training = self.method.training
         self.method.eval()
         try:
             with torch.no_grad(), self.accelerator.autocast():
-                yield from self.statistics_batches(batch_size)
+                yield from self.statistics_batches(batch_size, chosen)
         finally:
             self.method.train(was_training)

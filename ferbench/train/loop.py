@@ -26,13 +26,18 @@ from ferbench.train.task import TrainingSet
 from ferbench.train.transforms import Transform, Transforms
 
 
+def seed_of(*key: object) -> int:
+    """Return the seed that belongs to a key (cell seed, stage, epoch)."""
+    return int(digest([str(part) for part in key])[:15], 16)
+
+
 def seed_everything(*key: object) -> int:
     """Seed torch, numpy and random from a key (cell seed, stage, epoch); nothing that ran before matters.
 
     Returns:
         The seed.
     """
-    seed = int(digest([str(part) for part in key])[:15], 16)
+    seed = seed_of(*key)
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
@@ -129,15 +134,15 @@ class Trainer:
         statistics = self._transforms.statistics or self._transforms.test
         device = accelerator.device
 
-        def passes(batch_size: int) -> Iterator[Batch]:
-            order = np.arange(len(training))
-            cut = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-            batches = _Batches(training, cut, statistics, seed)
+        def passes(batch_size: int, positions: Indices) -> Iterator[Batch]:
+            cut = [positions[start : start + batch_size] for start in range(0, len(positions), batch_size)]
+            drawn = seed_of(seed, context.stage, context.epoch, "statistics")
+            batches = _Batches(training, cut, statistics, drawn)
             for number in range(len(batches)):
                 yield to_device(batches[number], device)
 
         # The context knows the method and the training data; it must know nothing of the hooks, which see test data.
-        self._context = Context(accelerator, training, method, passes)
+        self._context = context = Context(accelerator, training, method, passes)
 
     @property
     def context(self) -> Context:

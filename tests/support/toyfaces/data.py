@@ -38,6 +38,7 @@ class Toy(DataSource[ToyOptions]):
                 stream.write("loaded\n")
         rng = np.random.default_rng(options.seed)
         rows = []
+        rest = 0.3 / max(1, len(options.classes) - 1)
         for subject in range(options.subjects):
             for label, name in enumerate(options.classes):
                 for number in range(options.per_subject):
@@ -52,6 +53,7 @@ class Toy(DataSource[ToyOptions]):
                         "subject": f"s{subject}",
                         "pose": float(rng.uniform(-60, 60)),
                         "votes": label * 10 + 5,
+                        "mixture": [0.7 if other == name else rest for other in options.classes],
                     }
                     rows.append({k: v for k, v in row.items() if k in {"id", "image", "label", *options.columns}})
         if options.shuffled:
@@ -61,6 +63,8 @@ class Toy(DataSource[ToyOptions]):
             "image": hf.Image(),
             "label": hf.ClassLabel(names=list(options.classes)),
         }
-        kinds = {"split": "string", "subject": "string", "pose": "float64", "votes": "int64"}
-        features |= {name: hf.Value(kinds[name]) for name in options.columns}
+        types = {"split": "string", "subject": "string", "pose": "float64", "votes": "int64"}
+        features |= {name: hf.Value(types[name]) for name in options.columns if name in types}
+        if "mixture" in options.columns:
+            features["mixture"] = hf.Sequence(hf.Value("float64"))
         return hf.Dataset.from_list(rows, features=hf.Features(features))

@@ -10,7 +10,9 @@ from toyfaces.options import FinderOptions, NetOptions, ToyOptions
 @hookimpl
 def ferbench_datasets() -> list[DatasetEntry]:
     """Return the drawn data set, and one that needs the user's folder."""
-    card = DatasetCard(title="Coloured squares", attributes=("subject", "pose", "votes"), label_columns=("votes",))
+    card = DatasetCard(
+        title="Coloured squares", attributes=("subject", "pose", "votes", "mixture"), label_columns=("votes", "mixture")
+    )
     factory = "toyfaces.data:Toy"
     return [
         DatasetEntry(name="toy", factory=factory, options=ToyOptions, card=card, needs_root=False),

@@ -100,9 +100,7 @@ def _size(work: Work[Item], number: int) -> int:
     return len(_items(work, number))
 
 
-def _write_shard(
-    make: Callable[[Sequence[Item]], Rows], schema: pa.Schema, task: tuple[Sequence[Item], Path]
-) -> int:
+def _write_shard(make: Callable[[Sequence[Item]], Rows], schema: pa.Schema, task: tuple[Sequence[Item], Path]) -> int:
     """Make one shard and write it aside, then rename it; return its number of rows."""
     items, path = task
     table = pa.table({name: pa.array(values, schema.field(name).type) for name, values in make(items).items()}, schema)
