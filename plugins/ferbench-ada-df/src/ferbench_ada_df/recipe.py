@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
@@ -55,6 +56,7 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
         _load(setup, backbone)
         self.build(body, feature_width(backbone), len(setup.task.classes))
 
+    @abstractmethod
     def build(self, body: nn.Module, width: int, classes: int) -> None:
         """Make the branches.
 
@@ -63,11 +65,10 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
             width: of its features, D.
             classes: K.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, batch: Batch, context: Context) -> Tensor:
         """Return the loss of a batch."""
-        raise NotImplementedError
 
     def end_of_epoch(self, context: Context) -> None:
         """Do what is done between two epochs: nothing."""
