@@ -137,6 +137,22 @@ def test_a_deriver_that_breaks_its_contract_is_told(plans: Plans, registry: Regi
     assert not derived_file(spec.data, part).exists()
 
 
+def test_where_no_face_is_found_at_all_the_landmarks_are_nan(
+    plans: Plans, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def derive(self: Any, images: Any, columns: Mapping[str, Any], progress: ProgressBar) -> Mapping[str, Any]:
+        seen.append(columns["landmarks"])
+        return {"pose": np.zeros(len(images)), "subject": np.full(len(images), "x")}
+
+    monkeypatch.setattr(Brightness, "__call__", derive)
+    prepared(plans(more='options = { of = 1, blind = [0] }, no_face = "center-crop"'), registry)
+    (landmarks,) = seen
+    assert landmarks.shape == (108, 5, 2)
+    assert np.isnan(landmarks).all()
+
+
 def test_the_sheet_says_what_is_derived(plans: Plans, registry: Registry) -> None:
     sheet = sheet_of(plans(), registry)
     assert sheet.derived == {"toy": {"pose": "toy-brightness 1", "subject": "toy-brightness 1"}}

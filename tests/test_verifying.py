@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ from toyfaces.release import Release
 
 from ferbench.data import verify as verify_module
 from ferbench.data.contents import Contents, compare_contents
-from ferbench.data.files import FileOptions
+from ferbench.data.files import FileOptions, Sample
 from ferbench.data.replica import REPLICA, ReplicaSite, write_replica
 from ferbench.data.verify import Verification, verify
 from ferbench.datasource import Site
@@ -121,6 +122,20 @@ def test_each_damage_is_found_by_its_own_check(folder: Path, damage: str) -> Non
 class _nothing:
     def __enter__(self) -> None: ...
     def __exit__(self, *_: object) -> None: ...
+
+
+def test_a_picture_that_its_source_cannot_give_is_a_finding(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Release.picture
+
+    def picture(self: Release, sample: Sample) -> dict[str, Any]:
+        if sample.id == "s0-1-0.png":
+            raise DataError(expected="256 pixels", found="255", where="row 3", remedy="get the file again")
+        return plain(self, sample)
+
+    monkeypatch.setattr(Release, "picture", picture)
+    (finding,) = verified(folder).findings
+    assert finding.check == "unreadable"
+    assert finding.found == "1: images/s0-1-0.png (expected 256 pixels; found 255)"
 
 
 def test_processes_find_what_one_finds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

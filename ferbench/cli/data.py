@@ -139,6 +139,10 @@ def verify_command(  # noqa: PLR0913  one parameter an option
     write_manifest: Annotated[
         Path | None, typer.Option("--write-manifest", metavar="FILE", help="Write a manifest for others to compare.")
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="CHECK", help="Tell such differences, but let the copy pass: duplicate, …"),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; one a core by default.")
     ] = None,
@@ -146,7 +150,7 @@ def verify_command(  # noqa: PLR0913  one parameter an option
 ) -> None:
     """Verify a copy: structure, counts, damaged and repeated images, leaks between parts, contents.
 
-    Exit code 1 when anything differs from what is expected.
+    Exit code 1 when anything differs from what is expected and is not accepted.
     """
     from rich.console import Console
 
@@ -159,6 +163,7 @@ def verify_command(  # noqa: PLR0913  one parameter an option
     from ferbench.run.display import RunDisplay
     from ferbench.run.session import cores
 
+    accepted = _checks(accept or [])
     provided = discover().dataset(dataset, "the command line")
     options = parse_options(provided.entry.options, _options_of(option or []), f"data set {dataset}, --option")
     source = import_factory(provided)(options, _own_folder(dataset, data_root) if provided.entry.needs_root else None)
@@ -170,7 +175,7 @@ def verify_command(  # noqa: PLR0913  one parameter an option
     if write_manifest is not None:
         write_atomically(write_manifest, found.contents.write())
     typer.echo(json.dumps(found.as_json(), indent=1) if as_json else _told(found))
-    raise typer.Exit(1 if found.findings else 0)
+    raise typer.Exit(1 if any(finding.check not in accepted for finding in found.findings) else 0)
 
 
 def _own_folder(dataset: str, folder: Path | None) -> Path:
@@ -184,6 +189,24 @@ def _own_folder(dataset: str, folder: Path | None) -> Path:
             remedy=f"give it with --data-root DIR; 'ferbench data layout {dataset}' shows what it holds",
         )
     return folder
+
+
+def _checks(names: list[str]) -> set[str]:
+    from typing import get_args
+
+    from ferbench.data.findings import Check
+    from ferbench.errors import ConfigError, closest
+
+    known = get_args(Check)
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                expected=f"a check: {', '.join(known)}",
+                found=repr(name),
+                where="--accept",
+                remedy=f"{closest(name, known)}correct the name",
+            )
+    return set(names)
 
 
 def _options_of(words: list[str]) -> dict[str, Any]:

@@ -39,6 +39,16 @@ class Deriver(Protocol):
         """
 
 
+_SHAPES = {"landmarks": (5, 2), "box": (4,)}
+
+
+def _column(store: Store, name: str) -> npt.NDArray[Any]:
+    """Return a column; NaN where a preprocessor that finds faces has found none at all."""
+    if name in store.table.column_names or name not in _SHAPES:
+        return store.column(name)
+    return np.full((len(store.images), *_SHAPES[name]), np.nan, dtype=np.float32)
+
+
 def add_derived(spec: PreparedSpec, part: DerivedSpec, derive: Deriver, progress: ProgressBar) -> None:
     """Estimate an attribute of a prepared data set and keep it beside the store; once, whoever asks.
 
@@ -54,7 +64,7 @@ def add_derived(spec: PreparedSpec, part: DerivedSpec, derive: Deriver, progress
         if path.is_file():
             return
         store = Store.open(replace(spec, derived=()))
-        columns = {name: store.column(name) for name in part.needs if name in store.table.column_names}
+        columns = {name: _column(store, name) for name in part.needs}
         made = derive(store.images, columns, progress)
         wrong = [name for name in part.gives if name not in made or len(made[name]) != len(store.images)]
         if wrong or set(made) != set(part.gives):

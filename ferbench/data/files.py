@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from ferbench.data import index_memory
 from ferbench.data.attributes import SPLITS
 from ferbench.data.findings import Finding, as_error, listed
 from ferbench.data.given_division import DIVISION, GivenDivision, read_division
+from ferbench.data.image_folder import SUFFIXES
 from ferbench.data.index_memory import IndexMemory
 from ferbench.data.manifest import content_hashes
 from ferbench.data.replica import REPLICA, read_replica
@@ -186,6 +187,13 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
     def picture(self, sample: Sample) -> dict[str, Any]:
         """Return where an image is, as `datasets.Image` takes it: a path, or bytes."""
         return {"path": str(self.folder / sample.file), "bytes": None}
+
+    def picture_key(self, sample: Sample) -> str:
+        """Return what tells pictures apart: the file, which samples of one photograph share; else the sample's id.
+
+        A table of pixels or a model to be rendered is no picture: each sample has one of its own.
+        """
+        return sample.file if PurePosixPath(sample.file).suffix.lower() in SUFFIXES else sample.id
 
     def identity(self) -> Mapping[str, Any]:
         """Return the content hashes of all images and annotations."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,11 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Copy:
-    """A data set as it lies there: its samples and their pictures, by the key of each picture."""
+    """A data set as it lies there: its samples and, by the key of each picture, what gives the picture."""
 
     samples: Sequence[Sample]
     keys: Sequence[str]
-    pictures: Mapping[str, Picture]
+    pictures: Mapping[str, Callable[[], Picture]]
     findings: Sequence[Finding]
     expected: Mapping[str, int]
     counts: Mapping[str, int]
@@ -133,18 +134,9 @@ def verify(
 def _of_files(source: FileSource[Any]) -> _Copy:
     index = source.index
     there = [sample for sample in index.samples if sample.file in source.files]
-    pictures = [source.picture(sample) for sample in there]
-    keys = [
-        sample.file if picture["bytes"] is None else sample.id for sample, picture in zip(there, pictures, strict=True)
-    ]
-    return _Copy(
-        there,
-        keys,
-        dict(zip(keys, pictures, strict=True)),
-        index.findings,
-        source.expected_counts(),
-        index.counts,
-    )
+    keys = [source.picture_key(sample) for sample in there]
+    pictures = {key: partial(source.picture, sample) for key, sample in zip(keys, there, strict=True)}
+    return _Copy(there, keys, pictures, index.findings, source.expected_counts(), index.counts)
 
 
 def _loaded(source: DataSource[Options], site: Site) -> _Copy:
@@ -158,20 +150,26 @@ def _loaded(source: DataSource[Options], site: Site) -> _Copy:
     plain = data.cast_column("image", hf.Image(decode=False))
     names = data.features["label"].names
     samples: list[Sample] = []
-    pictures: dict[str, Picture] = {}
+    pictures: dict[str, Callable[[], Picture]] = {}
     counts: dict[str, int] = defaultdict(int)
     for row in plain:
         kept = {column: value for column, value in row.items() if column not in {"id", "image", "label"}}
         samples.append(Sample(row["id"], row["id"], names[row["label"]], kept))
-        pictures[row["id"]] = row["image"]
+        pictures[row["id"]] = partial(_same, row["image"])
         counts["/".join(filter(None, [kept.get("split", ""), names[row["label"]]]))] += 1
     return _Copy(samples, [sample.id for sample in samples], pictures, [], {}, dict(sorted(counts.items())))
 
 
-def _look(pictures: Mapping[str, Picture], workers: int, progress: ProgressBar, name: str) -> dict[str, _Look]:
+def _same(picture: Picture) -> Picture:
+    return picture
+
+
+def _look(
+    pictures: Mapping[str, Callable[[], Picture]], workers: int, progress: ProgressBar, name: str
+) -> dict[str, _Look]:
     keys = list(pictures)
     pieces = [keys[start : start + PIECE] for start in range(0, len(keys), PIECE)]
-    tasks = ([(key, pictures[key]) for key in piece] for piece in pieces)
+    tasks = ([(key, _given(pictures[key])) for key in piece] for piece in pieces)
     looks: dict[str, _Look] = {}
     with progress(f"verifying {name}", len(keys)) as advance:
         shared = workers > 1 and len(keys) > FEW
@@ -182,8 +180,16 @@ def _look(pictures: Mapping[str, Picture], workers: int, progress: ProgressBar, 
     return {key: looks[key] for key in keys}
 
 
-def _examine(pictures: Sequence[tuple[str, Picture]]) -> dict[str, _Look]:
-    return {key: _examined(picture) for key, picture in pictures}
+def _given(give: Callable[[], Picture]) -> Picture | _Look:
+    """Return a picture, or why the source cannot give it (a row of pixels too short, a model without texture)."""
+    try:
+        return give()
+    except DataError as error:
+        return _Look("", error=f"expected {error.expected}; found {error.found}")
+
+
+def _examine(pictures: Sequence[tuple[str, Picture | _Look]]) -> dict[str, _Look]:
+    return {key: picture if isinstance(picture, _Look) else _examined(picture) for key, picture in pictures}
 
 
 def _examined(picture: Picture) -> _Look:
