@@ -119,6 +119,16 @@ def test_each_fault_is_found(fault: str, copy_of: Callable[[str], Path]) -> None
     assert any(case.told in one for one in told), found["findings"]
 
 
+def test_what_a_release_itself_has_may_be_accepted(copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("raf-db")
+    repeat_across_splits(folder)
+    words = ("--accept", "leak", "--accept", "manifest")
+    code, found = verify("raf-db", folder, *words)
+    assert code == 0
+    assert {one["check"] for one in found["findings"]} == {"leak", "manifest"}
+    assert verify("raf-db", folder, *words[:2])[0] == 1
+
+
 def test_two_laboratories_compare_their_copies(copy_of: Callable[[str], Path], tmp_path: Path) -> None:
     folder, manifest = copy_of("jaffe"), tmp_path / "jaffe.json"
     assert verify("jaffe", folder, "--write-manifest", str(manifest))[0] == 0
