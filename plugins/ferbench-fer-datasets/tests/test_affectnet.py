@@ -16,10 +16,8 @@ from hypothesis.extra import numpy as arrays
 from ferbench import Site
 from ferbench.data.verify import verify
 from ferbench.errors import DataError
-from ferbench_fer_datasets.affectnet import CODES, HEADER, AffectNet7, AffectNet8, AffectNetOptions, five_points
-from ferbench_fer_datasets.affectnet_replica import points
+from ferbench_fer_datasets.affectnet import CODES, HEADER, AffectNet7, AffectNet8, AffectNetOptions
 from ferbench_fer_datasets.arrays import read_array
-from ferbench_fer_datasets.faces import Face
 
 TRAINING = "Manually_Annotated_file_lists/training.csv"
 VALIDATION = "Manually_Annotated_file_lists/validation.csv"
@@ -259,21 +257,6 @@ def test_a_folder_with_neither_release(tmp_path, finding):
     (tmp_path / "readme.txt").write_text("")
     found = finding("affectnet-7", tmp_path)
     assert (found.check, found.found) == ("structure", "neither")
-
-
-@given(
-    arrays.arrays(np.float32, (5, 2), elements=st.floats(0, 200, width=32)),
-    st.tuples(st.floats(0, 50), st.floats(0, 50), st.floats(100, 200), st.floats(100, 200)),
-)
-def test_five_points_come_back_from_the_sixty_eight(marks, box):
-    drawn = points(Face(np.zeros((200, 200, 3), np.uint8), marks, box))
-    assert drawn.shape == (68, 2)
-    assert np.asarray(five_points(drawn.ravel().tolist())) == pytest.approx(marks, abs=1e-3)
-
-
-def test_five_points_are_those_of_the_mark_up():
-    flat = [float(value) for number in range(1, 69) for value in (number, -number)]
-    assert five_points(flat) == ((39.5, -39.5), (45.5, -45.5), (31, -31), (49, -49), (55, -55))
 
 
 def test_codes_are_those_of_the_release():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ferbench.data.files import FileSource
 from ferbench.data.findings import Finding
 from ferbench.errors import DataError
-from ferbench_fer_datasets.ck_plus import CODES, COUNTS, TOTALS, _code, five_of_68
+from ferbench_fer_datasets.ck_plus import CODES, COUNTS, TOTALS, _code
 from ferbench_fer_datasets.faces import Shot, draw, widened
 
 NAME = "ck-plus"
@@ -73,11 +73,6 @@ def test_five_landmarks_are_those_of_the_face(replica: Callable[[str], Path], ro
     np.testing.assert_allclose(row["landmarks"], face.landmarks, atol=1e-3)
     right_eye, left_eye, nose, _, _ = row["landmarks"]
     assert right_eye[0] < nose[0] < left_eye[0]
-
-
-def test_five_of_68_follows_the_scheme() -> None:
-    points = [(float(number), 0.0) for number in range(1, 69)]
-    assert five_of_68(points) == [[39.5, 0], [45.5, 0], [31, 0], [49, 0], [55, 0]]
 
 
 def test_the_folder_of_landmarks_may_be_missing(copy_of: Callable[[str], Path], opened: Open) -> None:

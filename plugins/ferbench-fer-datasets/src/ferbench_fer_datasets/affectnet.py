@@ -14,11 +14,9 @@ there; its list of validation images may come without a header.
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
 from typing import Any, Literal
 
 from pydantic import Field
@@ -27,6 +25,7 @@ from ferbench import DatasetCard, DatasetEntry
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample, Value
 from ferbench.data.findings import Finding
 from ferbench_fer_datasets.arrays import read_array
+from ferbench_fer_datasets.marks68 import five
 from ferbench_fer_datasets.notes import note
 
 CODES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
@@ -54,7 +53,6 @@ IMAGES = ("Manually_Annotated_Images/", "Manually_Annotated/Manually_Annotated_I
 """Where the older release's images are: as its archives unpack, or moved up."""
 
 SETS = {"train_set": "train", "val_set": "test"}
-POINTS = 68
 NO_RATING = -2.0
 """Valence and arousal of what was not rated."""
 
@@ -220,7 +218,7 @@ class AffectNet(FileSource[AffectNetOptions]):
         code = _code(self._number(stem, "exp"))
         if code >= len(self.classes) or self.options.annotations == "expression":
             return Annotation(code, {})
-        columns: dict[str, Value] = {"landmarks": five_points(self._array(stem, "lnd").ravel().tolist())}
+        columns: dict[str, Value] = {"landmarks": five(self._array(stem, "lnd").ravel().tolist())}
         _rate(columns, self._number(stem, "val"), self._number(stem, "aro"))
         return Annotation(code, columns)
 
@@ -273,7 +271,7 @@ def parse_row(row: Sequence[str], classes: int, everything: bool = True) -> Anno
             raise ValueError(f"a face of {width:g} × {height:g} pixels")
         columns["box"] = (x, y, x + width, y + height)
     if row[5] != "NULL":
-        columns["landmarks"] = five_points(row[5].split(";"))
+        columns["landmarks"] = five(row[5].split(";"))
     _rate(columns, float(row[7]), float(row[8]))
     return Annotation(code, columns)
 
@@ -292,37 +290,6 @@ def _rate(columns: dict[str, Value], valence: float, arousal: float) -> None:
         if not -1 <= value <= 1:
             raise ValueError(f"the {name} {value:g}")
         columns[name] = value
-
-
-_NEEDED = itemgetter(*range(72, 96), 60, 61, 96, 97, 108, 109)
-"""Of 136 numbers: both eyes, the tip of the nose, the corners of the mouth."""
-
-
-def five_points(flat: Sequence[float | str]) -> tuple[tuple[float, float], ...]:
-    """Return the five points of ferbench from the 68 of the iBUG mark-up.
-
-    Args:
-        flat: x, y of point 1, x, y of point 2, and so on, as numbers or texts; those not needed are not looked at.
-
-    Returns:
-        The centres of the subject's right and left eye (means of points 37–42 and 43–48), the tip of the nose (31),
-        the right and left corner of the mouth (49, 55).
-
-    Raises:
-        ValueError: not 68 points, or no finite numbers.
-    """
-    if len(flat) != 2 * POINTS:
-        raise ValueError(f"{len(flat) / 2:g} points, not {POINTS}")
-    numbers = list(map(float, _NEEDED(flat)))
-    if not math.isfinite(sum(numbers)):
-        raise ValueError("points without a place")
-    return (
-        (sum(numbers[0:12:2]) / 6, sum(numbers[1:12:2]) / 6),
-        (sum(numbers[12:24:2]) / 6, sum(numbers[13:24:2]) / 6),
-        (numbers[24], numbers[25]),
-        (numbers[26], numbers[27]),
-        (numbers[28], numbers[29]),
-    )
 
 
 def _entry(classes: Iterable[str], factory: str, replica: str) -> DatasetEntry:

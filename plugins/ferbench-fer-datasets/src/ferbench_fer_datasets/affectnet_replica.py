@@ -7,11 +7,11 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from ferbench.data.replica import ReplicaSite
 from ferbench_fer_datasets.affectnet import CODES, COUNTS, HEADER, IMAGES, LEFT_OUT, LISTS, NO_RATING, SETS
-from ferbench_fer_datasets.faces import Face, save, widened
+from ferbench_fer_datasets.faces import save, widened
+from ferbench_fer_datasets.marks68 import sixty_eight
 from ferbench_fer_datasets.wild import Parts, Role, put, scaled, shoot, whole_box
 
 ALL = (*CODES, *LEFT_OUT)
@@ -25,33 +25,6 @@ def _parts() -> Parts:
     test = {label: 3 + (place in (1, 4)) for place, label in enumerate(CODES)}
     few = dict.fromkeys(LEFT_OUT, 2)
     return {"train": train | few, "test": test | few}
-
-
-def points(face: Face) -> npt.NDArray[np.float64]:
-    """Return 68 points of a face: those that five points derive from are exact, the others merely plausible.
-
-    Returns:
-        (68, 2) pixels.
-    """
-    right, left, nose, corner, other = face.landmarks.astype(np.float64)
-    x0, y0, x1, y1 = face.box
-    across = (left - right) / 2
-    angles = np.linspace(np.pi, 0, 17)
-    centre, radii = np.asarray([(x0 + x1) / 2, (y0 + y1) / 2]), np.asarray([(x1 - x0) / 2, (y1 - y0) / 2])
-    jaw = centre + radii * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    brow = np.stack([np.linspace(-0.5, 0.5, 5), [-0.45, -0.55, -0.6, -0.55, -0.45]], axis=1) * np.abs(across).max()
-    around = 2 * np.pi * np.arange(6) / 6 + np.pi
-    lid = np.stack([np.cos(around), 0.4 * np.sin(around)], axis=1) * np.abs(across).max() * 0.3  # its mean is 0
-    bridge = np.linspace((right + left) / 2, nose, 4)
-    wings = nose + np.stack([np.linspace(-0.3, 0.3, 5), np.full(5, 0.2)], axis=1) * np.abs(across).max()
-    mouth, half = (corner + other) / 2, (other - corner) / 2
-    down = np.asarray([-half[1], half[0]])
-    # Twelve points around the lips from one corner (49) over the other (55), then eight on their inner side.
-    turns = np.pi + 2 * np.pi * np.arange(12) / 12
-    outer = mouth + np.cos(turns)[:, None] * half + 0.5 * np.sin(turns)[:, None] * down
-    turns = np.pi + 2 * np.pi * np.arange(8) / 8
-    inner = mouth + 0.8 * np.cos(turns)[:, None] * half + 0.2 * np.sin(turns)[:, None] * down
-    return np.concatenate([jaw, right + brow, left + brow, bridge, wings, right + lid, left + lid, outer, inner])
 
 
 def _rating(random: np.random.Generator, label: str) -> tuple[float, float]:
@@ -79,7 +52,7 @@ def write_lists(site: ReplicaSite) -> Mapping[str, int]:
         file = f"{100 + role.number % 3}/{name}.{'JPG' if role.number % 7 == 0 else 'jpg'}"
         save(site.folder / (IMAGES[0] + file), face.image)
         left, top, right, bottom = whole_box(face)
-        marks = ";".join(f"{value:.2f}" for value in points(face).ravel())
+        marks = ";".join(f"{value:.2f}" for value in sixty_eight(face).ravel())
         rating = _rating(random, role.label)
         values = [file, left, top, right - left, bottom - top, marks, ALL.index(role.label), *rating]
         lists[role.part].append(",".join(map(str, values)))
@@ -104,7 +77,7 @@ def write_folders(site: ReplicaSite) -> Mapping[str, int]:
             "exp": np.asarray(str(ALL.index(role.label))),
             "val": np.asarray(str(valence)),
             "aro": np.asarray(str(arousal)),
-            "lnd": points(face).ravel(),
+            "lnd": sixty_eight(face).ravel(),
         }
         for kind, array in annotations.items():
             stream = io.BytesIO()

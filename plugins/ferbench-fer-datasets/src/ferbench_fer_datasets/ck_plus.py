@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -13,11 +12,9 @@ from ferbench import DatasetCard, DatasetEntry
 from ferbench.data.files import FileSource, Index, Kind, Sample, Value
 from ferbench.data.findings import Finding
 from ferbench.data.replica import ReplicaSite
+from ferbench_fer_datasets.marks68 import five, sixty_eight
 from ferbench_fer_datasets.notes import is_picture, note
 from ferbench_fer_datasets.sequences import Frames, Neutral, SequenceOptions, frames_needed
-
-if TYPE_CHECKING:
-    from ferbench_fer_datasets.faces import Face
 
 IMAGES, EMOTION, LANDMARKS = "cohn-kanade-images", "Emotion", "Landmarks"
 
@@ -195,8 +192,10 @@ class CkPlus(FileSource[CkPlusOptions]):
     def _landmarks(self, index: Index, file: str) -> Sequence[Sequence[float]] | None:
         name = _landmark_file(file)
         index.annotations.append(name)
-        points = _points(self.text(name) or "")
-        return five_of_68(points) if len(points) == 68 else None
+        try:
+            return five([value for point in _points(self.text(name) or "") for value in point])
+        except ValueError:
+            return None
 
 
 def _landmark_file(image: str) -> str:
@@ -218,19 +217,6 @@ def _points(text: str) -> list[tuple[float, float]]:
         return [(float(x), float(y)) for x, y in (line.split() for line in text.splitlines() if line.strip())]
     except ValueError:
         return []
-
-
-def five_of_68(points: Sequence[tuple[float, float]]) -> list[list[float]]:
-    """Return eyes, nose tip and mouth corners of the 68 points of Multi-PIE's and CK+'s scheme, in its pixels.
-
-    Points 37 to 42 (counted from 1) surround the subject's right eye, 43 to 48 the left, 31 is the nose's tip, 49
-    and 55 are the mouth's right and left corner.
-    """
-
-    def middle(part: Sequence[tuple[float, float]]) -> list[float]:
-        return [sum(axis) / len(part) for axis in zip(*part, strict=True)]
-
-    return [middle(points[36:42]), middle(points[42:48]), *(list(points[place]) for place in (30, 48, 54))]
 
 
 # --- the replica ------------------------------------------------------------------------------------------------
@@ -266,38 +252,12 @@ def _write_sequence(site: ReplicaSite, person: int, place: str, label: str) -> N
         save(site.folder / IMAGES / place / f"{stem}_{frame:08d}.png", grey(face.image))
         path = site.folder / LANDMARKS / place / f"{stem}_{frame:08d}_landmarks.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(f"   {x:.7e}   {y:.7e}\n" for x, y in _points_around(face)))
+        path.write_text("".join(f"   {x:.7e}   {y:.7e}\n" for x, y in sixty_eight(face)))
     folder = site.folder / EMOTION / place
     if label or person % 2:  # some unlabelled sequences have an empty folder, some have none
         folder.mkdir(parents=True)
     if label:
         (folder / f"{stem}_{len(frames):08d}_emotion.txt").write_text(f"   {CODES.index(label):.7e}\n")
-
-
-def _points_around(face: Face) -> Sequence[tuple[float, float]]:
-    """Return 68 points whose eyes, nose tip and mouth corners are the face's; the others lie about there."""
-    import numpy as np
-
-    right, left, nose, mouth_right, mouth_left = face.landmarks.astype(float)
-    across = left - right
-    middle, mouth = (right + left) / 2, (mouth_right + mouth_left) / 2
-
-    def along(start: object, end: object, count: int) -> list[object]:
-        return list(np.linspace(np.asarray(start), np.asarray(end), count))
-
-    def around(centre: object, reach: float, count: int) -> list[object]:
-        turn = 2 * np.pi * np.arange(count) / count
-        return list(np.asarray(centre) + reach * np.linalg.norm(across) * np.stack([np.cos(turn), np.sin(turn)], 1))
-
-    x0, _, x1, y1 = face.box
-    sweep = np.linspace(0, np.pi, 17)
-    jaw = np.stack([(x0 + x1) / 2 - (x1 - x0) / 2 * np.cos(sweep), middle[1] + (y1 - middle[1]) * np.sin(sweep)], 1)
-    brow = np.array([0, -0.35 * np.linalg.norm(across)])
-    points = [*jaw, *along(right + brow - across / 3, middle + brow, 5), *along(middle + brow, left + brow, 5)]
-    points += [*along(middle, nose, 4), *along(nose - across / 4, nose + across / 4, 5)]
-    points += [*around(right, 0.2, 6), *around(left, 0.2, 6)]
-    points += [*along(mouth_right, mouth_left, 7), *along(mouth_left, mouth_right, 7)[1:-1], *around(mouth, 0.2, 8)]
-    return [(float(x), float(y)) for x, y in np.asarray(points)]
 
 
 ENTRIES = [
