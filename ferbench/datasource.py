@@ -86,6 +86,19 @@ class DataSource(ABC, Generic[OptionsT]):
         """Return columns that tell the label besides those of the card; methods never see them."""
         return ()
 
+    def deciding_options(self) -> Mapping[str, Any]:
+        """Return the options that decide the content, as JSON types; all of them, unless one is only a place."""
+        return self.options.model_dump(mode="json")
+
+    def origin(self) -> str:
+        """Return where its images come from, whatever the options.
+
+        Two data sets of one origin may hold the same images: what is tested on one is not pretrained on the other.
+        """
+        if self.root is not None:
+            return str(self.root.resolve())
+        return f"{type(self).__module__}.{type(self).__qualname__} seed {getattr(self.options, 'seed', None)}"
+
     def caveat(self) -> str:
         """Return what keeps this copy from being the data set as released (a replica, other counts); else nothing.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from ferbench.errors import ConfigError, closest
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt")
 """Canonical expression names: Ekman's six, neutral, contempt. A data set uses those it has, in any order."""
@@ -63,3 +65,33 @@ def restricted(
     totals = chosen.sum(axis=1, keepdims=True)
     scaled = np.divide(chosen, totals, out=np.full_like(chosen, np.nan), where=totals > 0)
     return np.asarray(scaled, dtype=np.float32)
+
+
+def check_relabel(dataset: str, relabel: Mapping[str, str], classes: Sequence[str]) -> None:
+    """Refuse other names for classes that are not there, or that leave fewer than two.
+
+    Args:
+        dataset: whose classes they are, for the message.
+        relabel: new names by old ones; an empty one leaves the class out.
+        classes: names as released.
+
+    Raises:
+        ConfigError: an unknown class, or fewer than two that are left.
+    """
+    where = f"the data set {dataset}, relabel"
+    unknown = [name for name in relabel if name not in classes]
+    if unknown:
+        raise ConfigError(
+            expected=f"classes of {dataset}: {', '.join(classes)}",
+            found=repr(unknown[0]),
+            where=where,
+            remedy=f"{closest(unknown[0], classes)}correct the name",
+        )
+    left = {relabel.get(name, name) for name in classes} - {""}
+    if relabel and len(left) < 2:
+        raise ConfigError(
+            expected="at least two classes",
+            found=", ".join(sorted(left)) or "none",
+            where=where,
+            remedy="leave fewer classes out, or merge fewer",
+        )

@@ -10,6 +10,7 @@ from typing import Any
 from ferbench.config import Benchmark, DatasetChoice, EntryChoice, ProtocolChoice
 from ferbench.entries import MethodEntry
 from ferbench.errors import ConfigError, DataError, FerbenchError, LeakError, closest
+from ferbench.labels import MIXTURE
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.protocols.base import Protocol
@@ -271,7 +272,7 @@ class _Planner:
     def _lacking(self, choice: DatasetChoice, names: set[str], method: str, where: str) -> str:
         """Say which columns a method needs and may not or cannot have; empty when it has them all."""
         card = self.registry.dataset(choice.source or choice.name, where).entry.card
-        told = {*card.label_columns, *self.resolver.source(choice, where).label_columns()}
+        told = {MIXTURE, *card.label_columns, *self.resolver.source(choice, where).label_columns()}
         secret = sorted(names & told)
         if secret:
             return f"{method} needs {', '.join(secret)} of {choice.name}: it tells the label, no method ever sees it"

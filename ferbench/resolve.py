@@ -21,6 +21,7 @@ from ferbench.config import (
 from ferbench.datasource import DataSource
 from ferbench.entries import PreprocessorEntry
 from ferbench.errors import ConfigError, DataError, LeakError, WeightsError, closest
+from ferbench.labels import MIXTURE, check_relabel
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.sources import deriving_source, preparing_source, training_sources
@@ -48,6 +49,7 @@ class Resolver:
     files: dict[str, Path] = field(default_factory=dict)
     _memory: dict[str, Any] = field(default_factory=dict)
     _origins: dict[str, str] = field(default_factory=dict)
+    _contents: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def source(self, choice: DatasetChoice, where: str) -> DataSource[Options]:
         """Return the data source of a choice, made once.
@@ -121,16 +123,20 @@ class Resolver:
                 remedy="choose a preprocessor that finds faces itself, or 'resize'",
             )
         options = parse_options(tool.entry.options, preprocessor.options, f"{where}, preprocessor {preprocessor.name}")
+        classes = getattr(source, "classes", None) or data.entry.card.classes
+        if classes:  # else they are known when the data is there
+            check_relabel(choice.name, choice.relabel, classes)
+        identity = source.identity()
         spec = PreparedSpec(
             dataset=choice.source or choice.name,
-            options=source.options.model_dump(mode="json"),
-            identity=digest(source.identity()),
+            options=source.deciding_options(),
+            identity=digest(identity),
             preprocessor=preprocessor.name,
             preprocessor_options=options.model_dump(mode="json"),
             preprocessor_version=tool.entry.version,
             no_face=preprocessor.no_face,
             source=preparing_source(tool.package, data.package),
-            hidden=tuple(sorted({*data.entry.card.label_columns, *source.label_columns()})),
+            hidden=tuple(sorted({MIXTURE, *data.entry.card.label_columns, *source.label_columns()})),
             weights=self._preprocessor_weights(preprocessor, tool.entry, where),
             no_face_test=preprocessor.no_face_test,
             relabel=choice.relabel,
@@ -138,7 +144,8 @@ class Resolver:
         )
         self.sources[spec.fingerprint] = source
         # A generator draws other images from another seed; a user's folder holds the same under any option.
-        self._origins[spec.fingerprint] = f"{spec.dataset} {source.root or spec.options.get('seed')}"
+        self._origins[spec.fingerprint] = source.origin()
+        self._contents[spec.fingerprint] = frozenset(identity.get("files", {}).values())
         return spec
 
     def _preprocessor_weights(
@@ -262,16 +269,18 @@ class Resolver:
         if not same_fold and self._related(data, spec):
             raise LeakError(
                 expected="a recipe on the cell's own data exactly as the cell has it, or on other data",
-                found=f"{recipe.dataset} under other options or another preprocessor",
+                found=f"{recipe.dataset} under other options or another preprocessor, or its images under another name",
                 where=where,
                 remedy="give recipe and benchmark the same options and preprocessor, or pretrain on another data set",
             )
         return self._training(recipe, spec, data, where, same_fold=same_fold)
 
     def _related(self, data: PreparedSpec, spec: TrainingSpec) -> bool:
-        """Return whether images of `data` may be images of the cell's data: the same content or the same origin."""
+        """Return whether images of `data` may be images of the cell's data: a common file, or the same origin."""
         return any(
-            part.identity == data.identity or self._origins[part.fingerprint] == self._origins[data.fingerprint]
+            part.identity == data.identity
+            or self._origins[part.fingerprint] == self._origins[data.fingerprint]
+            or not self._contents[part.fingerprint].isdisjoint(self._contents[data.fingerprint])
             for part in spec.prepared
         )
 

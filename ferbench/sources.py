@@ -14,6 +14,7 @@ _PREPARING = (
     "data/attributes.py",
     "data/detection.py",
     "data/files.py",
+    "data/given_division.py",
     "data/hugging_face.py",
     "data/image_folder.py",
     "data/pieces.py",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from toyfaces.methods import Net
 
 from ferbench.config import read_benchmarks
 from ferbench.data.store import Store
@@ -25,6 +26,7 @@ from ferbench.run.division import divide
 from ferbench.run.outcome import Outcome, Selection, prediction_digest
 from ferbench.run.session import prepare_all
 from ferbench.spec import TrainingSpec
+from ferbench.train import Whiten
 
 FILE = """
 [benchmark.b]
@@ -183,3 +185,28 @@ def test_a_recipe_for_another_target_trains_on_the_cells_training_images_only(sp
     assert outcome.state is not None
     assert outcome.clean_labels is not None
     assert len(outcome.clean_labels) == len(recipe.train)
+
+
+def test_a_method_that_whitens_is_recorded_without_a_mean(
+    specs: Specs, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Net, "normalise", lambda self: Whiten())
+    outcome = run_training(specs()[0], Services(registry))
+    assert outcome.normalisation is None
+
+
+def test_an_image_whose_target_is_not_known_is_not_trained_on(specs: Specs, registry: Registry) -> None:
+    spec = specs()[0]
+    store = Store.open(spec.data)
+    poses = store.column("pose").astype(float)
+    poses[::3] = np.nan
+    place = store.table.column_names.index("pose")
+    unknown = replace(store, table=store.table.set_column(place, "pose", [poses.tolist()]))
+    posed = replace(spec, target="pose", target_edges=(-20.0, 20.0))
+    for asked in (posed, replace(posed, protocol="all", protocol_options={})):
+        fold = divide(asked, unknown, unknown, registry)
+        used = np.concatenate([fold.train, fold.validation])
+        assert len(used) > 0
+        assert np.isfinite(poses[used]).all()
+        expected = np.digitize(poses[fold.train], [-20.0, 20.0])
+        assert (fold.train_labels == expected).all()

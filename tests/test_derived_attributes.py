@@ -14,7 +14,7 @@ from ferbench.config import read_benchmarks
 from ferbench.data.derive import add_derived
 from ferbench.data.store import Store, derived_file
 from ferbench.datasource import ProgressBar, silent_progress
-from ferbench.errors import ConfigError, PluginError, WeightsError
+from ferbench.errors import ConfigError, DataError, PluginError, WeightsError
 from ferbench.plan import Plan, make_plan
 from ferbench.plugins import Registry
 from ferbench.report.sheet import sheet_of
@@ -30,7 +30,7 @@ sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 [benchmark.b]
 preprocessor = {{ name = "{finder}"{more} }}
 dataset = [{{ name = "toy", options = {{ columns = ["split"], subjects = 12 }}{derive} }}]
-protocol = [{{ name = "k-fold", options = {{ k = 2 }} }}]
+protocol = [{protocol}]
 entry = [{{ name = "net", method = "{method}" }}]
 """
 DERIVE = 'derive = [{ name = "toy-brightness" }]'
@@ -45,9 +45,10 @@ def plans(tmp_path: Path, registry: Registry) -> Plans:
         finder: str = "toy-finder",
         more: str = "",
         method: str = "toy-spy",
+        protocol: str = '{ name = "k-fold", options = { k = 2 } }',
     ) -> Plan:
         derive, more = (f", {part}" if part else "" for part in (derive, more))
-        text = FILE.format(derive=derive, finder=finder, more=more, method=method)
+        text = FILE.format(derive=derive, finder=finder, more=more, method=method, protocol=protocol)
         (tmp_path / "b.toml").write_text(text)
         file = read_benchmarks(tmp_path / "b.toml")
         resolver = Resolver(registry, file.weights, base=tmp_path)
@@ -115,7 +116,9 @@ def test_what_cannot_be_derived_is_refused(plans: Plans, change: dict[str, str],
 
 
 def test_what_the_data_set_has_is_not_derived(plans: Plans, tmp_path: Path, registry: Registry) -> None:
-    text = FILE.format(derive=f", {DERIVE}", finder="toy-finder", more="", method="toy-spy")
+    text = FILE.format(
+        derive=f", {DERIVE}", finder="toy-finder", more="", method="toy-spy", protocol='{ name = "official" }'
+    )
     (tmp_path / "b.toml").write_text(text.replace('columns = ["split"]', 'columns = ["split", "pose"]'))
     benchmark = read_benchmarks(tmp_path / "b.toml").benchmark["b"]
     with pytest.raises(ConfigError, match=r"has pose itself; .*leave the derived attribute out"):
@@ -186,3 +189,25 @@ def test_altered_weights_are_refused(plans: Plans, tmp_path: Path) -> None:
     (tmp_path / "w.bin").write_bytes(b"abd")
     with pytest.raises(WeightsError, match="SHA-256 ba78"):
         plans(finder="toy-finder-with-weights", more='weights = { detector = "w" }')
+
+
+def test_estimated_subjects_forbid_no_official_split(plans: Plans, registry: Registry) -> None:
+    plan = plans(protocol='{ name = "official" }')
+    store = prepared(plan, registry)
+    spec = plan.cells[0].spec
+    assert spec is not None
+    fold = divide(spec, store, store, registry)
+    subjects = store.strings("subject")
+    assert set(subjects[fold.test]) & set(subjects[fold.train])  # people may be thrown together: an estimate
+    assert sorted(fold.test) == sorted(np.flatnonzero(store.strings("split") == "test"))
+
+
+def test_a_damaged_estimate_is_told_as_such(plans: Plans, registry: Registry) -> None:
+    plan = plans()
+    prepared(plan, registry)
+    spec = plan.cells[0].spec
+    assert spec is not None
+    (part,) = spec.data.derived
+    derived_file(spec.data, part).write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"the derived attribute toy-brightness of toy; .*remove that file"):
+        Store.open(spec.data)

@@ -129,3 +129,10 @@ def test_a_mixture_follows_the_classes_of_the_fold() -> None:
     assert made[0].tolist() == pytest.approx([1 / 3, 2 / 3])
     assert np.isnan(made[1]).all()  # nothing of it is left
     assert restricted(shares_of, ["a", "b", "c"], ["a", "b", "c"]).tolist() == shares_of.tolist()
+
+
+def test_an_image_without_a_face_counts_with_its_wrong_answer() -> None:
+    truth = [[0.5, 0.5], [1.0, 0.0]]
+    made = predictions(truth, [[0.9, 0.1], [0.0, 1.0]], [[0.5, 0.5], [math.nan, math.nan]])
+    assert own.chebyshev(made) == pytest.approx((0 + 1) / 2)
+    assert math.isfinite(own.kl_divergence(made))

@@ -88,7 +88,17 @@ def test_a_benchmark_may_leave_them_out_of_the_test(plans: Plans, registry: Regi
     fold, store, _ = divided(spec_of(plans('no_face = "drop", no_face_test = "leave-out"')), registry)
     kept = np.flatnonzero((store.strings("split") == "test") & ~store.dropped)
     assert sorted(fold.test) == sorted(kept)
-    assert fold.notes["no_face"]["left_out"] == store.dropped.sum()
+    assert fold.notes["no_face"]["left_out"] == store.dropped[store.strings("split") == "test"].sum() > 0
+
+
+def test_leaving_out_changes_the_test_part_alone(plans: Plans, registry: Registry) -> None:
+    wrong, left_out = (
+        divided(spec_of(plans(f'no_face = "drop", no_face_test = "{how}"')), registry)[0]
+        for how in ("wrong", "leave-out")
+    )
+    assert wrong.train.tolist() == left_out.train.tolist()
+    assert wrong.validation.tolist() == left_out.validation.tolist()
+    assert set(left_out.test) < set(wrong.test)
 
 
 def test_both_readings_share_one_store_and_are_two_cells(plans: Plans) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_the_identity_is_the_content_of_a_folder_and_the_commit_on_the_hub(folde
         ({"columns": {**COLUMNS, "label": "emotio"}}, r"the column 'emotio'; found .*did you mean 'emotion'"),
         ({"classes": {}}, r"a name in 'classes' for every label; found without: 3, 4"),
         ({"classes": {"3": "happiness"}}, r"a name in 'classes' for every label; found without: 4"),
-        ({"splits": {"dev": "test"}}, r"one of the splits dev; found train, test"),
+        ({"splits": {"train": "train", "dev": "test"}}, r"the split 'dev'; found train, test"),
     ],
 )
 def test_what_does_not_fit_is_told(folder: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -105,6 +106,41 @@ def test_what_does_not_fit_is_told(folder: Path, tmp_path: Path, options: dict[s
 def test_options_that_pin_nothing_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_options(HuggingFaceOptions, options, "test")
+
+
+def labelled(folder: Path, labels: list[int | None], names: list[str]) -> Path:
+    """Write a local data set whose labels are of named classes."""
+    features = hf.Features({"img": hf.Image(), "emotion": hf.ClassLabel(names=names)})
+    pictures = [Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)) for _ in labels]
+    data = hf.Dataset.from_dict({"img": pictures, "emotion": labels}, features)
+    hf.DatasetDict({"train": data}).save_to_disk(folder / "named")
+    return folder / "named"
+
+
+def test_named_classes_are_kept_or_renamed(tmp_path: Path) -> None:
+    path = labelled(tmp_path, [0, 1, 2], ["joy", "fear", "calm"])
+    given = {"columns": {"image": "img", "label": "emotion"}, "classes": {"joy": "happiness"}}
+    data = source(path, **given).load(Site(tmp_path / "cache"))
+    assert data.features["label"].names == ["happiness", "fear", "calm"]
+    assert data["label"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [([0, -1], "a name in 'classes' for every label; found without: -1"), ([0, None], "a label for every image")],
+)
+def test_images_without_a_label_are_told(tmp_path: Path, labels: list[int | None], message: str) -> None:
+    path = labelled(tmp_path, labels, ["joy", "fear"])
+    with pytest.raises(DataError, match=message):
+        source(path, columns={"image": "img", "label": "emotion"}, classes={}).load(Site(tmp_path / "cache"))
+
+
+def test_a_folder_that_has_moved_is_the_same_data(folder: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(folder, moved)
+    assert source(folder).identity() == source(moved).identity()
+    assert source(folder).deciding_options() == source(moved).deciding_options()
+    assert source(folder).origin() != source(moved).origin()
 
 
 def test_without_a_network_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,8 @@ class Counting(Release):
 def folder(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_replica(registry.dataset("toy-release", "test"), ReplicaSite(tmp_path / "toy-release", subjects=4))
     monkeypatch.setattr(index_memory, "WORTH_SECONDS", 0.0)
+    for path in (tmp_path / "toy-release").rglob("*"):
+        os.utime(path, (0, 1_000_000))  # long before it is read
     monkeypatch.setattr(Counting, "reads", 0)
     return tmp_path / "toy-release"
 
@@ -42,6 +45,12 @@ def test_unchanged_annotations_are_read_once(folder: Path) -> None:
     assert first == second
     index(folder, counts="any")
     assert Counting.reads == 2
+
+
+def test_what_was_written_while_it_was_read_is_not_kept(folder: Path, cache: Path) -> None:
+    os.utime(folder / "labels.txt", (0, time.time() + 60))
+    index(folder)
+    assert not (cache / "indexes").exists()
 
 
 def test_a_changed_annotation_is_read_anew(folder: Path) -> None:
@@ -63,7 +72,7 @@ def test_an_image_that_is_gone_is_missed_though_no_annotation_has_changed(folder
     assert [finding.check for finding in index(folder).findings] == ["missing-image"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"no pickle", b"\x80\x05N."])
+@pytest.mark.parametrize("damage", [b"", b"no json", b"[]", b'{"made_from": 1}'])
 def test_a_damaged_memory_is_read_past(folder: Path, cache: Path, damage: bytes) -> None:
     index(folder)
     (path,) = (cache / "indexes").iterdir()

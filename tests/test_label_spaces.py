@@ -104,6 +104,14 @@ def test_an_unknown_class_is_refused_with_the_known_ones(plans: Plans) -> None:
         plans('relabel = { smille = "happiness" }')
 
 
+@pytest.mark.parametrize(
+    "left", ['smile = "", scream = "", squint = ""', 'smile = "neutral", scream = "neutral", squint = ""']
+)
+def test_fewer_than_two_classes_are_refused(plans: Plans, left: str) -> None:
+    with pytest.raises(ConfigError, match="at least two classes; found neutral"):
+        plans(f"relabel = {{ {left} }}")
+
+
 def test_the_leaderboard_tells_what_is_renamed_and_left_out(plans: Plans, registry: Registry, tmp_path: Path) -> None:
     plan = plans('relabel = { smile = "happiness", squint = "" }', CROSS)
     text = board(plan, registry, tmp_path / "results", {})

@@ -124,6 +124,19 @@ def test_a_working_folder_that_nobody_comes_back_to_is_removed(tmp_path: Path) -
         assert young.exists()
 
 
+def test_an_array_that_was_not_wholly_allocated_is_made_anew(tmp_path: Path) -> None:
+    pieces = Pieces(tmp_path / "store", 2, 2, SPEC)
+    pieces.folder.mkdir(parents=True)
+    (pieces.folder / "images.part").write_bytes(b"")  # killed before it had its room
+    images = [np.full((2, 2, 1), value, dtype=np.uint8) for value in (1, 2)]
+    with pieces.working():
+        assert pieces.missing() == [0]
+        pieces.add(0, PreparedRows(images, [{"id": "a", "label": 0}, {"id": "b", "label": 1}], []))
+        pieces.publish(["x", "y"])
+    assert np.load(tmp_path / "store" / "images.npy")[:, 0, 0, 0].tolist() == [1, 2]
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["images.npy", "store.json", "table.parquet"]
+
+
 class Deadly:
     """Ends its process, as the kernel does when memory runs out; not the parent's."""
 

@@ -16,7 +16,7 @@ from toyfaces.release import Release
 
 from ferbench.data import verify as verify_module
 from ferbench.data.contents import Contents, compare_contents
-from ferbench.data.files import FileOptions, Sample
+from ferbench.data.files import FileOptions, Index, Sample
 from ferbench.data.replica import REPLICA, ReplicaSite, write_replica
 from ferbench.data.verify import Verification, verify
 from ferbench.datasource import Site
@@ -210,6 +210,26 @@ def test_data_sets_that_are_no_folder_are_verified_as_they_load(tmp_path: Path) 
     assert found.counts["train/anger"] == 9
 
 
+def test_a_photograph_whose_faces_stand_in_two_parts_is_a_leak(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Release.read
+
+    def both(self: Release) -> Index:
+        index = read(self)
+        first = index.samples[0]
+        index.samples.append(Sample("another face", first.file, first.label, {**first.columns, "split": "test"}))
+        return index
+
+    monkeypatch.setattr(Release, "read", both)
+    (finding,) = (one for one in verified(folder).findings if one.check == "leak")
+    assert finding.items == ("images/s0-1-0.png (test/train)",)
+
+
+def test_a_given_split_is_told_and_is_not_the_release_s(folder: Path) -> None:
+    (folder / REPLICA).unlink()
+    division(folder, "split", lambda name: "test" if name[1] == "0" else "train")
+    assert release(folder, counts="any").caveat() == "divided as its division.csv says, not as released"
+
+
 def division(folder: Path, column: str, value: Callable[[str], str]) -> None:
     names = [line.split()[0] for line in (folder / "labels.txt").read_text().splitlines()]
     (folder / "division.csv").write_text("\n".join([f"id,{column}", *(f"{name},{value(name)}" for name in names)]))
@@ -234,6 +254,7 @@ def test_a_given_division_becomes_a_column_and_is_verified(folder: Path) -> None
         ("id,part\nx,1\n", "id, part"),
         ("id,split\ns0-1-0.png,trane\n", "unknown split: 1: s0-1-0.png: trane"),
         ("id,fold\nother.png,1\n", "no such image: 1: other.png"),
+        ("fold,id\n1\n", "no such image: 1: "),
     ],
 )
 def test_a_given_division_that_does_not_fit_is_told(folder: Path, text: str, told: str) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 data_app = typer.Typer(help="Data sets: list, layout, verify, replica, prepare.", no_args_is_help=True)
 
+Workers = Annotated[int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; one a core by default.")]
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="An installed data set; 'ferbench data list' has them.")]
 
 
@@ -59,6 +60,7 @@ def prepare_command(
     ] = "quickstart",
     config: Config = None,
     data_root: DataRoot = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Render or read a data set and preprocess it once, as a benchmark will use it."""
@@ -81,7 +83,7 @@ def prepare_command(
     resolver = listed.resolver(registry, data_root)
     spec = resolver.prepared(names[dataset], listed.benchmark.preprocessor, f"benchmark {benchmark}")
     with RunDisplay(Console(stderr=True)) as display:
-        prepare_all([spec], resolver, registry, cores(), display.bar)
+        prepare_all([spec], resolver, registry, workers or cores(), display.bar)
     store = Store.open(spec)
     summary = {
         "dataset": dataset,
@@ -143,9 +145,7 @@ def verify_command(  # noqa: PLR0913  one parameter an option
         list[str] | None,
         typer.Option("--accept", metavar="CHECK", help="Tell such differences, but let the copy pass: duplicate, …"),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; one a core by default.")
-    ] = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify a copy: structure, counts, damaged and repeated images, leaks between parts, contents.
@@ -154,11 +154,13 @@ def verify_command(  # noqa: PLR0913  one parameter an option
     """
     from rich.console import Console
 
+    from ferbench.canonical import digest
     from ferbench.data.contents import Contents
+    from ferbench.data.prepare import source_cache
     from ferbench.data.verify import verify
     from ferbench.datasource import Site
     from ferbench.options import parse_options
-    from ferbench.places import cache_folder, write_atomically
+    from ferbench.places import write_atomically
     from ferbench.plugins import discover, import_factory
     from ferbench.run.display import RunDisplay
     from ferbench.run.session import cores
@@ -166,11 +168,12 @@ def verify_command(  # noqa: PLR0913  one parameter an option
     accepted = _checks(accept or [])
     provided = discover().dataset(dataset, "the command line")
     options = parse_options(provided.entry.options, _options_of(option or []), f"data set {dataset}, --option")
-    source = import_factory(provided)(options, _own_folder(dataset, data_root) if provided.entry.needs_root else None)
+    source = import_factory(provided)(options, _own_folder(dataset, data_root, needed=provided.entry.needs_root))
     known = Contents.read(manifest) if manifest is not None else None
     processes = workers or cores()
     with RunDisplay(Console(stderr=True)) as display:
-        site = Site(cache_folder() / "sources" / f"verify-{dataset}", processes, display.bar)
+        cache = source_cache(dataset, digest(source.identity()), source.deciding_options())
+        site = Site(cache, processes, display.bar)
         found = verify(source, dataset, known=known, workers=processes, site=site, progress=display.bar)
     if write_manifest is not None:
         write_atomically(write_manifest, found.contents.write())
@@ -178,9 +181,18 @@ def verify_command(  # noqa: PLR0913  one parameter an option
     raise typer.Exit(1 if any(finding.check not in accepted for finding in found.findings) else 0)
 
 
-def _own_folder(dataset: str, folder: Path | None) -> Path:
-    from ferbench.errors import DataError
+def _own_folder(dataset: str, folder: Path | None, *, needed: bool) -> Path | None:
+    from ferbench.errors import ConfigError, DataError
 
+    if not needed:
+        if folder is not None:
+            raise ConfigError(
+                expected=f"no folder for {dataset}: its plugin makes or fetches it",
+                found=f"--data-root {folder}",
+                where="the command line",
+                remedy="leave it out; options are given with --option KEY=VALUE",
+            )
+        return None
     if folder is None or not folder.is_dir():
         raise DataError(
             expected=f"the folder of {dataset}",

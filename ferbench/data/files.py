@@ -25,12 +25,12 @@ from ferbench.data.findings import Finding, as_error, listed
 from ferbench.data.given_division import DIVISION, GivenDivision, read_division
 from ferbench.data.image_folder import SUFFIXES
 from ferbench.data.index_memory import IndexMemory
-from ferbench.data.manifest import content_hashes
+from ferbench.data.manifest import content_hashes, readable
 from ferbench.data.replica import REPLICA, read_replica
 from ferbench.datasource import DataSource, Site
 from ferbench.errors import DataError
 from ferbench.options import Options
-from ferbench.sources import package_source
+from ferbench.sources import preparing_source
 
 if TYPE_CHECKING:
     import datasets
@@ -148,7 +148,8 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
     @cached_property
     def files(self) -> frozenset[str]:
         """The paths of all files below the folder, with '/'; hidden ones left out."""
-        return frozenset(_walk(self.folder))
+        with readable(self.folder):
+            return frozenset(_walk(self.folder))
 
     @cached_property
     def index(self) -> Index:
@@ -182,7 +183,8 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
         """Read an annotation file, or note nothing and return None where there is none."""
         if file not in self.files:
             return None
-        return (self.folder / file).read_text(encoding="utf-8-sig", errors="replace")
+        with readable(self.folder / file):
+            return (self.folder / file).read_text(encoding="utf-8-sig", errors="replace")
 
     def picture(self, sample: Sample) -> dict[str, Any]:
         """Return where an image is, as `datasets.Image` takes it: a path, or bytes."""
@@ -198,14 +200,21 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
     def identity(self) -> Mapping[str, Any]:
         """Return the content hashes of all images and annotations."""
         index = self.index
-        wanted = {*(sample.file for sample in index.samples), *index.annotations} & self.files
+        wanted = {sample.file for sample in index.samples} & self.files | self.hashed_annotations()
         if self.replica is not None:
             wanted.add(REPLICA)
-        return {"layout": self.name, "files": content_hashes(self.folder, [self.folder / file for file in wanted])}
+        return {"layout": self.name, "files": content_hashes(self.folder, wanted)}
 
     def annotation_hashes(self) -> Mapping[str, str]:
         """Return the content hashes of the annotation files."""
-        return content_hashes(self.folder, [self.folder / file for file in {*self.index.annotations} & self.files])
+        return content_hashes(self.folder, self.hashed_annotations())
+
+    def hashed_annotations(self) -> frozenset[str]:
+        """Return the annotation files that are identified by their contents: all of those that are there.
+
+        A source with several files for each image may leave them out, if its `identity` tells the values read instead.
+        """
+        return self.files.intersection(self.index.annotations)
 
     def columns(self) -> frozenset[str]:
         """Return the columns."""
@@ -215,6 +224,9 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
         """Return that this is a replica, or that its counts differ from the release's."""
         if self.replica is not None:
             return "a replica: synthetic images in its layout, not the data set"
+        given = self._division(())
+        if given is not None and "split" in given.columns:
+            return f"divided as its {DIVISION} says, not as released"
         different = [finding for finding in self.index.findings if finding.check == "count"]
         if not different:
             return ""
@@ -261,15 +273,14 @@ class FileSource(DataSource[OptionsT], Generic[OptionsT]):
 
     def _remembered(self) -> Index:
         """Read the annotations, or recall them where that took long and none has changed."""
-        code = package_source(type(self).__module__.split(".")[0])
-        reading = {"name": self.name, "options": self.options.model_dump(mode="json"), "code": code}
-        memory = IndexMemory(self.folder, self.files, reading)
+        code = preparing_source(type(self).__module__.split(".")[0])
+        memory = IndexMemory(self.folder, self.files, {"name": self.name, "options": self.deciding_options()}, code)
         index = memory.recall()
         if index is None:
-            begun = time.monotonic()
+            begun, clock = time.monotonic(), time.time()
             index = self.read()
             if time.monotonic() - begun > index_memory.WORTH_SECONDS:
-                memory.keep(index)
+                memory.keep(index, before=clock)
         return index
 
     def _divide(self, index: Index) -> None:

@@ -46,7 +46,7 @@ def read_division(text: str, ids: Collection[str]) -> GivenDivision:
         return GivenDivision(findings=given.findings)
     problems: dict[str, list[str]] = {"twice": [], "unknown split": [], "no such image": []}
     for line in reader:
-        name, values = line["id"], {column: line[column] or "" for column in given.columns}
+        name, values = line["id"] or "", {column: line[column] or "" for column in given.columns}
         if name in given.rows:
             problems["twice"].append(name)
         if values.get("split", "train").lower() not in SPLITS or values.get("fold") == "":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import datasets
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_LOCAL = ("/", ".", "~")
+_LOCAL = (".", "~")
 
 
 class HuggingFaceOptions(Options):
@@ -47,7 +47,7 @@ class HuggingFaceOptions(Options):
     @property
     def is_local(self) -> bool:
         """Whether `path` is a folder of this machine."""
-        return self.path.startswith(_LOCAL)
+        return self.path.startswith(_LOCAL) or Path(self.path).is_absolute()
 
     @field_validator("columns")
     @classmethod
@@ -84,8 +84,18 @@ class HuggingFace(DataSource[HuggingFaceOptions]):
         if not options.is_local:
             return {"hub": options.path, "config": options.config, "revision": options.revision}
         folder = self._folder()
-        files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+        paths = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        files = [path.relative_to(folder).as_posix() for path in paths]
         return {"layout": "hugging-face", "config": options.config, "files": content_hashes(folder, files)}
+
+    def deciding_options(self) -> Mapping[str, Any]:
+        """Return the options; of a local folder the content counts, not where it is."""
+        options = super().deciding_options()
+        return {**options, "path": "a local folder"} if self.options.is_local else options
+
+    def origin(self) -> str:
+        """Return the folder, or the name on the hub."""
+        return str(self._folder().resolve()) if self.options.is_local else f"hub {self.options.path}"
 
     def columns(self) -> frozenset[str]:
         """Return the mapped columns, and `split` where there are several."""
@@ -105,6 +115,9 @@ class HuggingFace(DataSource[HuggingFaceOptions]):
         import datasets as hf
 
         found = self._fetched(site)
+        missing = [name for name in self.options.splits if name not in found]
+        if missing and "splits" in self.options.model_fields_set:
+            raise self._error(f"the split {missing[0]!r}", ", ".join(map(str, found)))
         wanted = {name: self._renamed(found[name]) for name in self.options.splits if name in found}
         if not wanted:
             raise self._error(f"one of the splits {', '.join(self.options.splits)}", ", ".join(map(str, found)))
@@ -165,18 +178,21 @@ class HuggingFace(DataSource[HuggingFaceOptions]):
     def _classes(self, parts: list[datasets.Dataset]) -> tuple[list[str], dict[str, int]]:
         """Return the class names, and the number of each label as it stands in the data, as text."""
         given, feature = self.options.classes, parts[0].features["label"]
+        found = {str(code) for part in parts for code in part["label"] if code is not None}
+        if any(part.features["label"] != feature for part in parts):
+            raise self._error("one list of classes in all splits", "different ones")
+        if any(code is None for part in parts for code in part["label"]):
+            raise self._error("a label for every image", "images without one")
         if hasattr(feature, "names"):
             codes = {str(number): given.get(name, name) for number, name in enumerate(feature.names)}
-            unknown = sorted(set(given) - set(feature.names))
-            expected = f"classes among {', '.join(feature.names)}"
+            strange = sorted(set(given) - set(feature.names))
+            if strange:
+                raise self._error(f"classes among {', '.join(feature.names)}", ", ".join(strange))
         else:
-            found = {str(code) for part in parts for code in part["label"]}
-            named = feature.dtype == "string"
-            codes = given or {name: name for name in sorted(found) if named}
-            unknown = sorted(found - set(codes))
-            expected = "a name in 'classes' for every label"
+            codes = given or {name: name for name in sorted(found) if feature.dtype == "string"}
+        unknown = sorted(found - set(codes))
         if unknown:
-            raise self._error(expected, f"without: {', '.join(unknown)}")
+            raise self._error("a name in 'classes' for every label", f"without: {', '.join(unknown)}")
         names = list(dict.fromkeys(codes.values()))
         return names, {code: names.index(name) for code, name in codes.items()}
 

@@ -44,7 +44,10 @@ class ImageFolder(DataSource[ImageFolderOptions]):
         files = [path for path, _, _ in self._images]
         if self._csv.is_file():
             files.append(self._csv)
-        return {"layout": "image-folder", "files": content_hashes(self._folder, files)}
+        return {
+            "layout": "image-folder",
+            "files": content_hashes(self._folder, [path.relative_to(self._folder).as_posix() for path in files]),
+        }
 
     def label_columns(self) -> tuple[str, ...]:
         """Return the columns of the CSV that the user says tell the label."""

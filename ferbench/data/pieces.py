@@ -71,10 +71,11 @@ class Pieces:
         """
         self._sweep()
         self.folder.mkdir(parents=True, exist_ok=True)
+        os.utime(self.folder)
         try:
             self._array = np.load(self._images, mmap_mode="r+")
-        except (FileNotFoundError, ValueError):  # not begun, or killed while it was allocated
-            self._images.unlink(missing_ok=True)
+        except FileNotFoundError:  # not begun
+            self._array = None
         try:
             yield
         except DataError:
@@ -121,6 +122,7 @@ class Pieces:
         dropped = [row["id"] for image, row in zip(made.images, made.rows, strict=True) if image is None]
         note = {"pixels": pixels, "rows": list(made.rows), "faceless": list(made.faceless), "dropped": dropped}
         write_atomically(self._note(number), json.dumps(note).encode())
+        os.utime(self.folder)  # somebody is at it: nobody sweeps it away
 
     def publish(self, classes: Sequence[str]) -> None:
         """Put the whole store into place and remove the working folder.
@@ -158,8 +160,8 @@ class Pieces:
         }
         (self.folder / INFO).write_text(json.dumps(info, indent=1))
         self._array = None
-        shutil.rmtree(self._notes)
         publish_folder(self.folder, self.target)
+        shutil.rmtree(self.target / self._notes.name)
 
     @property
     def _images(self) -> Path:
@@ -200,9 +202,12 @@ class Pieces:
                 where=str(self.folder.parent),
                 remedy="free some space, or move the cache with FERBENCH_CACHE",
             )
-        array: npt.NDArray[np.uint8] = np.lib.format.open_memmap(self._images, "w+", np.uint8, (self.count, *shape))
+        part = self._images.with_suffix(".part")
+        np.lib.format.open_memmap(part, "w+", np.uint8, (self.count, *shape))
         if hasattr(os, "posix_fallocate"):
             # A sparse file on a disk that fills up would end the process by a signal, without a word.
-            with self._images.open("r+b") as stream:
-                os.posix_fallocate(stream.fileno(), 0, self._images.stat().st_size)
+            with part.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, part.stat().st_size)
+        os.replace(part, self._images)  # what bears this name has all its room
+        array: npt.NDArray[np.uint8] = np.load(self._images, mmap_mode="r+")
         return array

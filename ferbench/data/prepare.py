@@ -19,6 +19,7 @@ import filelock
 import numpy as np
 
 from ferbench.canonical import digest
+from ferbench.data.attributes import SPLITS
 from ferbench.data.pieces import Pieces, PreparedRows, Row
 from ferbench.data.pool import in_processes
 from ferbench.data.preprocess import Image, NoFace, Points, Prepared, Preprocessor
@@ -79,13 +80,30 @@ def prepare(job: Preparation, *, workers: int = 1, progress: ProgressBar = silen
     return Store.open(job.spec)
 
 
-def source_cache(spec: PreparedSpec) -> Path:
-    """Return the folder that a data source keeps what it makes in (`Site.cache`)."""
-    return cache_folder() / "sources" / f"{spec.dataset}-{digest([spec.identity, spec.options])[:16]}"
+def source_cache(dataset: str, identity: str, options: Mapping[str, Any]) -> Path:
+    """Return the folder that a data source keeps what it makes in (`Site.cache`).
+
+    Args:
+        dataset: name of its entry.
+        identity: digest of its identity.
+        options: those that decide its content.
+    """
+    return cache_folder() / "sources" / f"{dataset}-{digest([identity, options])[:16]}"
+
+
+def _require_unchanged(job: Preparation) -> None:
+    """Refuse a store whose data was changed while it was made: it would bear the name of what is gone."""
+    if digest(job.source.identity()) != job.spec.identity and job.source.root is not None:
+        raise DataError(
+            expected="data that stays as it is while it is prepared",
+            found="files that were changed meanwhile",
+            where=f"the data set {job.spec.dataset}",
+            remedy="run again: what was changed is prepared anew",
+        )
 
 
 def _make(job: Preparation, folder: Path, workers: int, progress: ProgressBar) -> None:
-    cache = source_cache(job.spec)
+    cache = source_cache(job.spec.dataset, job.spec.identity, job.spec.options)
     with explained(cache):
         cache.mkdir(parents=True, exist_ok=True)
     import datasets as hf
@@ -101,6 +119,7 @@ def _make(job: Preparation, folder: Path, workers: int, progress: ProgressBar) -
         for number, made in _work(job, data, pieces, missing, workers):
             pieces.add(number, made)
             advance(len(made.rows))
+        _require_unchanged(job)
         pieces.publish(list(data.features["label"].names))
 
 
@@ -188,6 +207,16 @@ def _check_columns(data: datasets.Dataset, name: str) -> None:
             where=f"the data set {name}",
             remedy="correct the plugin that loads it",
         )
+    strange = (
+        sorted({str(part) for part in data["split"]} - set(SPLITS.values())) if "split" in data.column_names else []
+    )
+    if strange:
+        raise DataError(
+            expected="a split of train, validation or test for every image",
+            found=", ".join(strange[:6]),
+            where=f"the column 'split' of the data set {name}",
+            remedy="correct the plugin that loads it, or the column that is mapped to 'split'",
+        )
     ids = data["id"]
     if len(set(ids)) != len(data):
         raise DataError(
@@ -205,12 +234,13 @@ def decoded(row: Row, dataset: str) -> Image:
         DataError: it cannot be read; the message names it.
     """
     import datasets as hf
+    from PIL import Image as Pillow
 
     try:
         picture = hf.Image(mode="RGB").decode_example(row["image"])
         picture.load()
         return np.asarray(picture, dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises on damaged files
+    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:  # Pillow's, on damaged files
         raise DataError(
             expected="a readable image",
             found=f"{type(error).__name__}: {error}",

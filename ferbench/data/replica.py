@@ -12,7 +12,7 @@ from ferbench.data.manifest import content_hashes
 from ferbench.datasource import ProgressBar, silent_progress
 from ferbench.entries import DatasetEntry
 from ferbench.errors import DataError, InputError
-from ferbench.places import new_folder
+from ferbench.places import explained, new_folder
 from ferbench.plugins import Provided, import_function
 
 REPLICA = "replica.json"
@@ -49,7 +49,7 @@ def write_replica(provided: Provided[DatasetEntry], site: ReplicaSite) -> Mappin
     Raises:
         InputError: the data set has no replica, or the folder holds something.
     """
-    name, target = provided.entry.name, site.folder
+    name, target = provided.entry.name, site.folder.resolve()
     if provided.entry.replica is None:
         raise InputError(
             expected="a data set of which replicas can be written",
@@ -63,10 +63,11 @@ def write_replica(provided: Provided[DatasetEntry], site: ReplicaSite) -> Mappin
         )
     write = import_function(provided.entry.replica, provided)
     if target.is_dir():
-        target.rmdir()
+        with explained(target):
+            target.rmdir()
     with new_folder(target) as folder:
         counts = write(ReplicaSite(folder, site.subjects, site.seed, site.progress))
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         content = {
             "replica_of": name,
             "note": f"Synthetic images in the layout of {name}: no figure on them says anything of it.",
@@ -91,7 +92,7 @@ def read_replica(root: Path) -> Mapping[str, Any] | None:
     try:
         content: Mapping[str, Any] = json.loads(path.read_text())
         _ = content["replica_of"], content["counts"], content["files"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             expected="a replica's description as it was written",
             found=f"{type(error).__name__}: {error}",

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ferbench.errors import ConfigError, DataError, closest
-from ferbench.labels import MIXTURE
+from ferbench.errors import DataError
+from ferbench.labels import MIXTURE, check_relabel
 from ferbench.places import cache_folder
 from ferbench.protocols import Samples
 from ferbench.spec import DerivedSpec, PreparedSpec
@@ -67,10 +67,6 @@ class Store:
         try:
             info = json.loads((folder / INFO).read_text())
             table = pq.read_table(folder / TABLE)
-            for part in spec.derived:
-                for name, column in zip(part.gives, pq.read_table(derived_file(spec, part)).columns, strict=True):
-                    table = table.append_column(name, column)
-            info["columns"] = sorted(set(table.column_names) - {"id", "label"})
         except (OSError, ValueError, pa.ArrowException) as error:
             raise DataError(
                 expected=f"the prepared data of {spec.dataset}",
@@ -78,7 +74,9 @@ class Store:
                 where=str(folder),
                 remedy=f"remove that folder and run 'ferbench data prepare {spec.dataset}'",
             ) from error
-        _check_relabel(spec, info["classes"])
+        table = _with_derived(table, spec)
+        info["columns"] = sorted(set(table.column_names) - {"id", "label"})
+        check_relabel(spec.dataset, spec.relabel, info["classes"])
         return cls(folder, info, table, spec.relabel)
 
     @cached_property
@@ -138,7 +136,9 @@ class Store:
         if edges is not None:
             bounds = ["", *(f"{edge:g}" for edge in edges), ""]
             names = tuple(f"{name} {low}..{high}" for low, high in pairwise(bounds))
-            return np.digitize(values.astype(np.float64), np.asarray(edges)).astype(np.int64), names
+            numbers = values.astype(np.float64)
+            binned = np.digitize(numbers, np.asarray(edges)).astype(np.int64)
+            return np.where(np.isnan(numbers), -1, binned), names
         if values.ndim != 1 or (values.dtype.kind == "f" and (values != np.round(values)).any()):
             raise DataError(
                 expected="a target of names or whole numbers",
@@ -154,7 +154,8 @@ class Store:
 
         Args:
             target: a column.
-            edges: for a continuous target: class i holds the values from edge i − 1 (included) to edge i.
+            edges: for a continuous target: class i holds the values from edge i − 1 (included) to edge i; a value
+                that is not known has the label −1.
 
         Raises:
             DataError: the data set has no such column, or it cannot serve as a class.
@@ -180,15 +181,20 @@ class Store:
         )
 
 
-def _check_relabel(spec: PreparedSpec, classes: Sequence[str]) -> None:
-    unknown = [name for name in spec.relabel if name not in classes]
-    if unknown:
-        raise ConfigError(
-            expected=f"classes of {spec.dataset}: {', '.join(classes)}",
-            found=repr(unknown[0]),
-            where="the data set's relabel",
-            remedy=f"{closest(unknown[0], classes)}correct the name",
-        )
+def _with_derived(table: pa.Table, spec: PreparedSpec) -> pa.Table:
+    for part in spec.derived:
+        path = derived_file(spec, part)
+        try:
+            for name, column in zip(part.gives, pq.read_table(path).columns, strict=True):
+                table = table.append_column(name, column)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise DataError(
+                expected=f"the derived attribute {part.name} of {spec.dataset}",
+                found=str(error),
+                where=str(path),
+                remedy="remove that file; it is estimated again",
+            ) from error
+    return table
 
 
 def _stacked(values: list[Any]) -> npt.NDArray[np.float32]:

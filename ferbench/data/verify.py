@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ferbench.data.contents import Contents, compare_contents
 from ferbench.data.files import FileSource, Sample
@@ -20,6 +20,9 @@ from ferbench.data.pool import in_processes
 from ferbench.datasource import DataSource, ProgressBar, Site, silent_progress
 from ferbench.errors import DataError
 from ferbench.options import Options
+
+if TYPE_CHECKING:
+    import datasets
 
 PIECE = 200
 """Images looked at by a process before it reports."""
@@ -123,7 +126,7 @@ def verify(
     contents = _contents(source, name, copy, looks)
     findings = [*copy.findings, *_unreadable(looks), *_boxes(copy, looks), *_repeated(copy, looks), *_subjects(copy)]
     if isinstance(source, FileSource) and source.replica is not None:
-        lying_there = content_hashes(source.folder, [source.folder / file for file in source.files])
+        lying_there = content_hashes(source.folder, source.files)
         written = Contents(name, {}, source.replica["files"], {})
         findings += compare_contents(written, Contents(name, {}, lying_there, {}))
     if known is not None:
@@ -152,15 +155,16 @@ def _loaded(source: DataSource[Options], site: Site) -> _Copy:
     samples: list[Sample] = []
     pictures: dict[str, Callable[[], Picture]] = {}
     counts: dict[str, int] = defaultdict(int)
-    for row in plain:
+    for number, row in enumerate(plain.remove_columns("image")):
         kept = {column: value for column, value in row.items() if column not in {"id", "image", "label"}}
         samples.append(Sample(row["id"], row["id"], names[row["label"]], kept))
-        pictures[row["id"]] = partial(_same, row["image"])
+        pictures[row["id"]] = partial(_picture_of, plain, number)
         counts["/".join(filter(None, [kept.get("split", ""), names[row["label"]]]))] += 1
     return _Copy(samples, [sample.id for sample in samples], pictures, [], {}, dict(sorted(counts.items())))
 
 
-def _same(picture: Picture) -> Picture:
+def _picture_of(data: datasets.Dataset, row: int) -> Picture:
+    picture: Picture = data[row]["image"]
     return picture
 
 
@@ -199,11 +203,10 @@ def _examined(picture: Picture) -> _Look:
     try:
         content = Path(picture["path"]).read_bytes() if content is None else content
         with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            shape = f"{image.mode} {image.size}".encode()
-            pixels = hashlib.sha256(shape + image.tobytes()).hexdigest()
+            shown = image.convert("RGB").tobytes()
+            pixels = hashlib.sha256(f"{image.size}".encode() + shown).hexdigest()
             return _Look(hashlib.sha256(content).hexdigest(), pixels, image.size)
-    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises on damaged files
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's, on damaged files
         found = hashlib.sha256(content).hexdigest() if content is not None else ""
         return _Look(found, error=f"{type(error).__name__}: {error}".splitlines()[0][:200])
 
@@ -244,14 +247,14 @@ def _repeated(copy: _Copy, looks: Mapping[str, _Look]) -> Iterator[Finding]:
     """Find equal pixels: within a part they count twice, over two parts they leak."""
     parts: dict[str, set[str]] = defaultdict(set)
     for sample, key in zip(copy.samples, copy.keys, strict=True):
-        parts[key].add(str(sample.columns.get("split", "")))
+        parts[key].add(str(sample.columns.get("split") or sample.columns.get("fold") or ""))
     same: dict[str, list[str]] = defaultdict(list)
     for key, look in looks.items():
         if look.pixels:
             same[look.pixels].append(key)
     found: dict[Check, list[str]] = {"duplicate": [], "leak": []}
     for keys in same.values():
-        if len(keys) > 1:
+        if len(keys) > 1 or len(parts[keys[0]]) > 1:
             told = " = ".join(f"{key} ({'/'.join(sorted(parts[key]))})" if parts[key] != {""} else key for key in keys)
             found["leak" if len(set.union(*(parts[key] for key in keys))) > 1 else "duplicate"].append(told)
     expected: dict[Check, str] = {"duplicate": "no image twice", "leak": "no image in two parts of the division"}

@@ -28,7 +28,7 @@ def distributions(predictions: Predictions) -> tuple[Shares, Shares]:
         MethodError: the estimate has another shape than the truth.
     """
     truth = np.asarray(predictions.columns[MIXTURE], dtype=np.float64)
-    estimate = np.asarray(predictions.extras.get(ESTIMATE, predictions.probabilities), dtype=np.float64)
+    estimate = np.array(predictions.extras.get(ESTIMATE, predictions.probabilities), dtype=np.float64)
     if truth.shape != estimate.shape:
         raise MethodError(
             expected=f"label distributions of shape {truth.shape}, as the column {MIXTURE!r} has them",
@@ -36,6 +36,9 @@ def distributions(predictions: Predictions) -> tuple[Shares, Shares]:
             where=f"the extra {ESTIMATE!r}" if ESTIMATE in predictions.extras else "the probabilities",
             remedy="give one share for each sample and class",
         )
+    # An image without a face has no estimate, but an answer that is wrong: it counts like any other.
+    unseen = ~np.isfinite(estimate).all(axis=1)
+    estimate[unseen] = predictions.probabilities[unseen]
     known = np.isfinite(truth).all(axis=1)
     return truth[known], estimate[known]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, factorial
+from math import lgamma, log
 
 import numpy as np
 import numpy.typing as npt
@@ -85,9 +85,10 @@ def _cycles(assigned: npt.NDArray[np.int64]) -> list[list[int]]:
     return cycles
 
 
-def _possible(length: int, classes: int) -> int:
-    """Return how many cycles of a length there are, times the lengths there are."""
-    return comb(classes, length) * factorial(length - 1) * (classes - 1)
+def _log_possible(length: int, classes: int) -> float:
+    """Return the logarithm of how many cycles of a length there are, times the lengths there are."""
+    ordered = lgamma(classes + 1) - lgamma(classes - length + 1)  # choices in order; a cycle has `length` beginnings
+    return ordered - log(length) + log(classes - 1)
 
 
 def _tested(cycle: Sequence[int], matrix: npt.NDArray[np.int64], classes: Sequence[str]) -> Permutation | None:
@@ -97,7 +98,7 @@ def _tested(cycle: Sequence[int], matrix: npt.NDArray[np.int64], classes: Sequen
         return None
     exchanged, as_named = (sum(values) for values in zip(*links, strict=True))
     probability = _probability(exchanged, as_named)
-    if probability * _possible(len(cycle), len(matrix)) > SIGNIFICANCE:
+    if log(max(probability, 1e-300)) + _log_possible(len(cycle), len(matrix)) > log(SIGNIFICANCE):
         return None
     gain = (exchanged - as_named) / int(matrix.sum())
     return Permutation(tuple(classes[place] for place in cycle), gain, probability)

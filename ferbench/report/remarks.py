@@ -19,9 +19,8 @@ TREATED = {
 class _Faces:
     """Test images of a column, over its folds."""
 
-    folds: dict[int, tuple[int, int]] = field(default_factory=dict)
+    folds: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     treated: str = ""
-    left_out: int = 0
 
 
 @dataclass
@@ -39,8 +38,9 @@ class Remarks:
             self._classes[cell.dataset] = notes["classes_dropped"]
         if "no_face" in notes:
             faces = self._faces.setdefault((cell.dataset, cell.protocol), _Faces())
-            faces.folds[cell.fold] = (notes["no_face"]["test"], content["samples"]["test"])
-            faces.treated, faces.left_out = notes["no_face"]["test_images"], notes["no_face"]["left_out"]
+            told = notes["no_face"]
+            faces.folds[cell.fold] = (told["test"], content["samples"]["test"], told["left_out"])
+            faces.treated = told["test_images"]
         for warning in content.get("warnings", []):
             place = f"{cell.entry} on {cell.dataset}, {cell.protocol}, fold {cell.fold}, seed {cell.seed}"
             self._warnings[f"**Warning**, {place}: {warning}"] = None
@@ -58,7 +58,5 @@ def _dropped(parts: Mapping[str, list[str]]) -> str:
 
 
 def _faceless(faces: _Faces) -> str:
-    faceless, tested = (sum(values) for values in zip(*faces.folds.values(), strict=True))
-    if faces.treated == "leave-out":
-        return f"no face was found in {faces.left_out} images of the test data; {TREATED['leave-out']}"
-    return f"no face was found in {faceless} of {tested} test images; {TREATED[faces.treated]}"
+    faceless, tested, left_out = (sum(values) for values in zip(*faces.folds.values(), strict=True))
+    return f"no face was found in {faceless} of {tested + left_out} test images; {TREATED[faces.treated]}"

@@ -30,6 +30,7 @@ from ferbench.train.loop import Hooks, Trainer, seed_everything
 from ferbench.train.method import Method, Setup
 from ferbench.train.prediction import predict
 from ferbench.train.task import Array, Column, ImageRows, Task, TrainingSet, encode
+from ferbench.train.transforms import Normalise
 from ferbench.weights import LoadedWeights
 
 
@@ -85,7 +86,7 @@ class _Cell:
         for name in entry.test_inputs:
             values, categories = store.column(name)[rows], kinds[name].categories
             if categories is None:
-                result[name] = values.astype(np.float32)
+                result[name] = _known(values.astype(np.float32), name, self.spec.method)
             else:
                 codes = {category: code for code, category in enumerate(categories)}
                 unseen = sorted({str(value) for value in values} - codes.keys())
@@ -114,6 +115,18 @@ class _Cell:
         if self.test_store.faceless.any():
             columns["face_found"] = ~self.test_store.faceless[self.fold.test]
         return columns
+
+
+def _known(values: Array, name: str, method: str) -> Array:
+    unknown = int(np.isnan(values).reshape(len(values), -1).any(axis=1).sum())
+    if unknown:
+        raise DataError(
+            expected=f"a value of {name!r} for every image that is predicted",
+            found=f"none for {unknown} of {len(values)}",
+            where=f"the test input {name!r} of {method}",
+            remedy="drop the images without it, or use a method that does without",
+        )
+    return values
 
 
 def make_accelerator(compute: Mapping[str, Any]) -> Accelerator:
@@ -286,7 +299,8 @@ def _finish(cell: _Cell, method: Method[Options], trainer: Trainer, outcome: Out
     outcome.clean_labels = np.asarray(samples.classes)[samples.labels[cell.fold.train]]
     outcome.kept = trainer.context.kept
     normalise = method.normalise()
-    outcome.normalisation = (tuple(normalise.mean), tuple(normalise.std))
+    if isinstance(normalise, Normalise):  # whitening has no numbers of its own
+        outcome.normalisation = (tuple(normalise.mean), tuple(normalise.std))
     outcome.cost = {
         "parameters": float(sum(parameter.numel() for parameter in method.parameters())),
         "flops": _flops(cell, method, trainer),

@@ -30,25 +30,28 @@ def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Regist
     protocol = import_factory(provided)(options)
     # A recipe on the cell's own data divides by the label, as the cell does; only then comes its own target.
     by_label = spec.target == "label" or spec.protocol != "all"
-    rows, test_rows = _rows(store, spec.data), _rows(test_store, spec.test or spec.data)
     whole = store.samples() if by_label else store.samples(spec.target, spec.target_edges)
+    rows, test_rows = _rows(store, whole), np.flatnonzero(test_store.labels >= 0)
     samples = whole.take(rows)
     test_samples = test_store.samples().take(test_rows) if spec.test is not None else None
     fold: Fold = protocol.split(samples, spec.fold, spec.seed, test_samples)
     fold = _with_faces(_in_rows(fold, rows, test_rows), store, test_store, spec)
     if spec.protocol != "all":
-        check_fold(fold, whole, protocol.crosses, where)
+        check_fold(fold, _annotated(whole, spec.data), protocol.crosses, where)
     if by_label and spec.target != "label":
         fold = _with_target(fold, store.samples(spec.target, spec.target_edges), spec, options)
     return fold
 
 
-def _rows(store: Store, spec: PreparedSpec) -> Indices:
-    """Return the rows that take part: of classes that are kept, with faces or counted as wrong without."""
-    kept = store.labels >= 0
-    if spec.no_face_test == "leave-out":
-        kept &= ~store.dropped
-    return np.flatnonzero(kept)
+def _rows(store: Store, samples: Samples) -> Indices:
+    """Return the rows that take part: of classes that are kept, with a known target."""
+    return np.flatnonzero((store.labels >= 0) & (samples.labels >= 0))
+
+
+def _annotated(samples: Samples, spec: PreparedSpec) -> Samples:
+    """Return samples without subjects that are only estimates: they divide, but forbid no division of others."""
+    estimated = any("subject" in part.gives for part in spec.derived)
+    return replace(samples, subjects=None) if estimated else samples
 
 
 def _in_rows(fold: Fold, rows: Indices, test_rows: Indices) -> Fold:
@@ -56,8 +59,10 @@ def _in_rows(fold: Fold, rows: Indices, test_rows: Indices) -> Fold:
 
 
 def _with_faces(fold: Fold, store: Store, test_store: Store, spec: TrainingSpec) -> Fold:
-    """Take dropped images out of the training and validation parts, and note what has no face."""
+    """Take dropped images out of the training and validation parts, and of the test where they are left out."""
+    part = spec.test or spec.data
     train, validation = ~store.dropped[fold.train], ~store.dropped[fold.validation]
+    test = ~test_store.dropped[fold.test] | (part.no_face_test != "leave-out")
     faceless = {
         "train": int((~train).sum() + store.faceless[fold.train][train].sum()),
         "validation": int((~validation).sum() + store.faceless[fold.validation][validation].sum()),
@@ -65,21 +70,18 @@ def _with_faces(fold: Fold, store: Store, test_store: Store, spec: TrainingSpec)
     }
     notes: dict[str, Any] = dict(fold.notes)
     if any(faceless.values()) or test_store.dropped.any():
-        part = spec.test or spec.data
         treated = part.no_face_test if part.no_face == "drop" else part.no_face
-        notes["no_face"] = {**faceless, "test_images": treated, "left_out": _left_out(test_store, part)}
+        notes["no_face"] = {**faceless, "test_images": treated, "left_out": int((~test).sum())}
     return replace(
         fold,
         train=fold.train[train],
         train_labels=fold.train_labels[train],
         validation=fold.validation[validation],
         validation_labels=fold.validation_labels[validation],
+        test=fold.test[test],
+        test_labels=fold.test_labels[test],
         notes=notes,
     )
-
-
-def _left_out(store: Store, spec: PreparedSpec) -> int:
-    return int(store.dropped.sum()) if spec.no_face_test == "leave-out" else 0
 
 
 def _with_target(fold: Fold, targets: Samples, spec: TrainingSpec, options: Options) -> Fold:
@@ -87,7 +89,8 @@ def _with_target(fold: Fold, targets: Samples, spec: TrainingSpec, options: Opti
     # The cell's validation part may hold other subjects alone; a target wants one out of the training part.
     anonymous = Samples(targets.ids, targets.labels, targets.classes)
     share = getattr(options, "validation", ProtocolOptions().validation)
-    train, validation = carve_validation(anonymous, fold.train, share, getattr(options, "split_seed", 0))
+    known = fold.train[targets.labels[fold.train] >= 0]
+    train, validation = carve_validation(anonymous, known, share, getattr(options, "split_seed", 0))
     return Fold(
         targets.classes,
         train,
@@ -96,5 +99,5 @@ def _with_target(fold: Fold, targets: Samples, spec: TrainingSpec, options: Opti
         targets.labels[validation],
         fold.test[:0],
         fold.test_labels[:0],
-        {**fold.notes, "target": spec.target},
+        {**fold.notes, "target": spec.target, "without_target": len(fold.train) - len(known)},
     )

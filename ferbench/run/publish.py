@@ -12,12 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import torch
 
 from ferbench.metrics.evaluate import evaluate, metric_sources
 from ferbench.metrics.label_permutation import permuted_labels
 from ferbench.plugins import Registry
+from ferbench.predictions import Predictions
 from ferbench.records import PREDICTIONS, SELECTIONS, RecordStore, prediction_table
 from ferbench.run.jobs import Job
 from ferbench.run.outcome import Outcome, prediction_digest
@@ -65,7 +67,9 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
         "metric_sources": {n: d for n, d in metric_sources(registry).items() if n not in metric_errors},
         "metric_errors": metric_errors,
         "metrics": {selection: by_epoch[outcome.selected[selection]] for selection in SELECTIONS},
-        "warnings": [str(found) for found in permuted_labels(outcome.epochs[outcome.selected["validation"]])],
+        "warnings": [
+            str(found) for found in permuted_labels(_answered(outcome.epochs[outcome.selected["validation"]]))
+        ],
         "validation_accuracy": outcome.validation,
         "history": _without_nan(outcome.history),
         "kept": _without_nan(outcome.kept),
@@ -86,6 +90,12 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
     if outcome.diagnostics:
         files["diagnostics.parquet"] = _diagnostics(outcome)
     store.write(content, files, outcome.state if job.keep else None)
+
+
+def _answered(made: Predictions) -> Predictions:
+    """Leave out images that were dropped for want of a face: their answers are nobody's."""
+    seen = made.columns.get("face_found", np.ones(len(made.ids), dtype=bool))
+    return Predictions(made.ids[seen], made.probabilities[seen], made.labels[seen], made.classes)
 
 
 def _without_nan(value: Any) -> Any:  # noqa: ANN401  any JSON value

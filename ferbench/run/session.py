@@ -160,7 +160,7 @@ def _execute(plan: Plan, jobs: list[Job], settings: RunSettings, display: RunDis
 
     threads = plan.benchmark.compute.threads
     workers = settings.workers or gpus() or max(1, cores() // threads)
-    prepare_all(stores_of(jobs), plan.resolver, plan.resolver.registry, max(workers, cores()), display.bar)
+    prepare_all(stores_of(jobs), plan.resolver, plan.resolver.registry, settings.workers or cores(), display.bar)
     check_divisions(jobs, plan.resolver.registry)
     display.begin(len(jobs))
     executor = LocalProcesses(min(workers, len(jobs)), settings.results, threads, settings.checkpoint_seconds)

@@ -180,19 +180,20 @@ def _from_recipe(spec: RecipeWeightsSpec) -> LoadedWeights:
     prefix = "" if spec.keep_head else "backbone."
     state = {key.removeprefix(prefix): value for key, value in load_file(folder / PARAMETERS).items()}
     kept = state if spec.keep_head else without_heads(state)
-    return LoadedWeights(spec.name, kept, found, tuple(info["mean"]), tuple(info["std"]), spec.keep_head)
+    mean, std = (tuple(info[name]) if info[name] is not None else None for name in ("mean", "std"))
+    return LoadedWeights(spec.name, kept, found, mean, std, spec.keep_head)
 
 
 def _publish_weights(job: Job, outcome: Outcome) -> None:
     assert outcome.state is not None  # asked for with keep_state
-    assert outcome.normalisation is not None  # run_training sets it
+    mean, std = outcome.normalisation or (None, None)
     with new_folder(weights_folder(job.id)) as folder:
         tensors = {name: value.contiguous() for name, value in outcome.state.items() if isinstance(value, torch.Tensor)}
         (folder / PARAMETERS).write_bytes(save(tensors))  # save_file would not tell a full disk as such
         info: Mapping[str, Any] = {
             "sha256": file_digest(folder / PARAMETERS),
-            "mean": outcome.normalisation[0],
-            "std": outcome.normalisation[1],
+            "mean": mean,
+            "std": std,
             "spec": job.spec.as_json,
             "classes": len(outcome.classes),
             "validation_accuracy": outcome.validation,

@@ -88,7 +88,7 @@ def main() -> None:
     options = MtcnnOptions(mirror=not chosen.no_mirror)
     with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, FERBENCH_CACHE=cache):
         spec = PreparedSpec(name, {}, "profile", "mtcnn", options.model_dump(mode="json"), "", "center-crop", "")
-        rendered = preparing.source_cache(spec)
+        rendered = preparing.source_cache(spec.dataset, spec.identity, spec.options)
         rendered.mkdir(parents=True)
         count = len(source.load(Site(rendered, chosen.workers)))
         job = preparing.Preparation(spec, source, partial(Mtcnn, options))
