@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis.extra import numpy as arrays
 from ferbench import Site
 from ferbench.data.verify import verify
 from ferbench.errors import DataError
-from ferbench_fer_datasets.affectnet import CODES, HEADER, AffectNet7, AffectNet8, AffectNetOptions
+from ferbench_fer_datasets.affectnet import HEADER, LACKING, AffectNet7, AffectNet8, AffectNetOptions
 from ferbench_fer_datasets.arrays import read_array
 
 TRAINING = "Manually_Annotated_file_lists/training.csv"
@@ -53,7 +54,7 @@ def test_the_lists_are_read_as_they_were_written(replica, opened, rows):
     assert data.column_names == ["id", "image", "label", "split", "valence", "arousal", "landmarks", "box"]
     assert data.features["label"].names == list(NAMES[:7])
     table = list(csv.reader([*lines(folder)[1:], *lines(folder, VALIDATION)]))
-    kept = [row for row in table if int(row[6]) < 7]
+    kept = [row for row in table if int(row[6]) < 7 and row[0] not in LACKING]
     assert {int(row[6]) for row in table} == set(range(11))
     for row, values in zip(data.remove_columns("image"), kept, strict=True):
         assert row["id"] == values[0]
@@ -64,7 +65,8 @@ def test_the_lists_are_read_as_they_were_written(replica, opened, rows):
         marks = np.asarray(values[5].split(";"), dtype=float).reshape(68, 2)
         assert row["landmarks"][0] == pytest.approx(marks[36:42].mean(axis=0), abs=1e-3)
         assert row["landmarks"][4] == pytest.approx(marks[54], abs=1e-3)
-    train = len(lines(folder)) - 1 - sum(int(row[6]) >= 7 for row in csv.reader(lines(folder)[1:]))
+    training = {row[0] for row in csv.reader(lines(folder))}
+    train = sum(row[0] in training for row in kept)
     assert data["split"] == ["train"] * train + ["test"] * (len(kept) - train)
     source = opened("affectnet-7", folder)
     assert source.index.counts == json.loads((folder / "replica.json").read_text())["counts"]
@@ -118,12 +120,86 @@ def test_a_replica_of_seven_classes_is_none_of_eight(replica, opened):
         _ = opened("affectnet-8", replica("affectnet-7")).index
 
 
-def test_the_release_has_the_numbers_that_its_makers_state():
+def test_the_newer_release_has_the_numbers_that_its_makers_state():
     for kind, train, test in ((AffectNet7, 283901, 3500), (AffectNet8, 287651, 3999)):
-        official = kind(AffectNetOptions()).official()
+        official = kind(AffectNetOptions(release="folders")).official()
         assert sum(n for name, n in official.items() if name.startswith("train/")) == train
         assert sum(n for name, n in official.items() if name.startswith("test/")) == test
         assert ("train/contempt" in official) == (kind is AffectNet8)
+
+
+def test_of_the_older_release_only_the_certain_numbers_are_stated():
+    official = AffectNet8(AffectNetOptions(release="lists")).official()
+    assert official == {f"test/{label}": 500 for label in NAMES}
+
+
+def test_images_that_the_release_itself_lacks_are_left_out(replica, rows, registry):
+    folder = replica("affectnet-7")
+    listed = [line.split(",")[0] for line in lines(folder)]
+    assert {*LACKING} <= {*listed}
+    absent, empty = (folder / "Manually_Annotated_Images" / file for file in LACKING)
+    assert not absent.exists()
+    assert empty.stat().st_size == 0
+    assert not {*LACKING} & {*rows("affectnet-7", folder)["id"]}
+    for name in ("affectnet-7", "affectnet-8"):
+        notes = registry.dataset(name, "a test").entry.card.notes
+        assert all(f"{file} ({what})" in notes for file, what in LACKING.items())
+
+
+def test_a_training_list_may_be_off_by_the_images_that_the_release_lacks(copy_of, opened, monkeypatch):
+    folder = copy_of("affectnet-7")
+    (folder / "replica.json").unlink()
+    written = Counter(line.split(",")[6] for line in lines(folder)[1:] if line.split(",")[0] not in LACKING)
+    actual = [written[str(code)] for code in range(8)]
+
+    def off(number: int) -> list[str]:
+        printed = (actual[0] + number, *actual[1:])
+        monkeypatch.setattr("ferbench_fer_datasets.affectnet.TRAIN", printed)
+        found = opened("affectnet-7", folder).index.findings
+        assert {one.check for one in found} == {"count"}
+        return [one.where for one in found if one.where.startswith("train/")]
+
+    assert [off(number) for number in (-3, -2, 0, 2, 3)] == [["train/neutral"], [], [], [], ["train/neutral"]]
+    monkeypatch.undo()
+    found = {one.where: one.expected for one in opened("affectnet-7", folder).index.findings}
+    assert found["train/happiness"] == "134415, give or take 2"
+
+
+def test_the_newer_release_is_identified_by_what_its_annotations_say(copy_of, opened):
+    folder = copy_of("affectnet-8")
+    source = opened("affectnet-8", folder)
+    before = source.identity()
+    assert not any(file.endswith(".npy") for file in before["files"])
+    assert source.annotation_hashes() == {}
+    path = Path(f"{stem(folder, 2)}_val.npy")
+    np.save(path, np.asarray(float(np.load(path))))  # the same number, no longer as a text
+    assert opened("affectnet-8", folder).identity() == before
+    np.save(path, np.asarray("0.125"))
+    changed = opened("affectnet-8", folder)
+    assert changed.identity()["annotations"] != before["annotations"]
+    assert changed.identity()["files"] == before["files"]
+    assert opened("affectnet-8", folder, annotations="expression").identity()["annotations"] not in {
+        before["annotations"],
+        changed.identity()["annotations"],
+    }
+
+
+def test_the_lists_are_identified_by_their_bytes(replica, opened):
+    identity = opened("affectnet-7", replica("affectnet-7")).identity()
+    assert {TRAINING, VALIDATION} <= set(identity["files"])
+    assert "annotations" not in identity
+
+
+def test_what_was_remembered_of_the_annotations_is_forgotten_when_one_changes(copy_of, opened, monkeypatch):
+    monkeypatch.setattr("ferbench.data.index_memory.WORTH_SECONDS", -1.0)
+    folder = copy_of("affectnet-8")
+    before = opened("affectnet-8", folder).identity()
+    with monkeypatch.context() as patch:
+        patch.setattr("ferbench_fer_datasets.affectnet.AffectNet.read", None)  # not called: it is remembered
+        assert opened("affectnet-8", folder).identity() == before
+    path = Path(f"{stem(folder, 2)}_aro.npy")
+    np.save(path, np.asarray("0.125"))
+    assert opened("affectnet-8", folder).identity() != before
 
 
 def test_the_expression_alone_on_request(replica, opened, rows):
@@ -257,10 +333,6 @@ def test_a_folder_with_neither_release(tmp_path, finding):
     (tmp_path / "readme.txt").write_text("")
     found = finding("affectnet-7", tmp_path)
     assert (found.check, found.found) == ("structure", "neither")
-
-
-def test_codes_are_those_of_the_release():
-    assert CODES == NAMES
 
 
 @given(

@@ -71,9 +71,16 @@ def test_pairs_come_in_ten_folds_with_as_many_of_either_kind(replica, opened):
     assert pairs.folds[0][0].second == f"{name}_{int(two):04d}"
 
 
-def drop_list(folder: Path) -> str:
+def test_only_the_pairs_need_the_list(copy_of, opened, rows):
+    folder = copy_of("lfw")
     (folder / LIST).unlink()
-    return "no such file"
+    (found,) = opened("lfw", folder).index.findings
+    assert (found.check, found.expected, found.found, found.where) == ("count", "60", "0", "pairs")
+    with pytest.raises(DataError, match="pairs"):
+        rows("lfw", folder)
+    assert len(rows("lfw", folder, counts="any")) > 80
+    with pytest.raises(DataError, match="the list of pairs; found no such file"):
+        read_pairs(folder)
 
 
 def forget_a_pair(folder: Path) -> str:
@@ -106,7 +113,6 @@ def pair_with_nobody(folder: Path) -> str:
 @pytest.mark.parametrize(
     ("spoil", "check"),
     [
-        (drop_list, "structure"),
         (forget_a_pair, "annotation"),
         (empty_the_list, "annotation"),
         (break_a_pair, "annotation"),

@@ -21,7 +21,7 @@ def test_a_replica_is_read_as_it_was_written(replica, opened, rows):
     data = rows("sfew", folder)
     assert data.column_names == ["id", "image", "label", "split", "film"]
     there = sorted(
-        path.relative_to(folder).as_posix() for top in ("Train", "Val") for path in (folder / top).rglob("*.png")
+        path.relative_to(folder).as_posix() for top in ("Train", "Val") for path in (folder / top).glob("[A-Z]*/*.png")
     )
     assert data["id"] == there
     for row in data.remove_columns("image"):
@@ -42,6 +42,21 @@ def test_the_unlabelled_test_set_is_there_and_not_read(replica, rows):
     folder = replica("sfew")
     assert list((folder / "Test").iterdir())
     assert not any(name.startswith("Test") for name in rows("sfew", folder)["id"])
+
+
+def test_aligned_faces_that_were_unpacked_in_place_are_not_read(replica, copy_of, opened):
+    aligned = {path.parent.parent.name for path in replica("sfew").glob("*/*/*/*.png")}
+    assert aligned == {"Train_Aligned_Faces", "Val_Aligned_Faces_new"}
+    folder = copy_of("sfew")
+    before = opened("sfew", folder).index
+    inner = folder / "Val" / "Val_Aligned_Faces_new" / "Val_Aligned_Faces"
+    inner.mkdir()
+    for name in FOLDERS:
+        (inner.parent / name).mkdir(exist_ok=True)
+        (inner.parent / name).rename(inner / name)
+    after = opened("sfew", folder).index
+    assert (after.findings, after.samples) == ([], before.samples)
+    assert not any("Aligned" in sample.file for sample in after.samples)
 
 
 def test_the_release_has_the_numbers_that_its_makers_state():

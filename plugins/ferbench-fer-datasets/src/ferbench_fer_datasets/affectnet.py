@@ -4,24 +4,30 @@ Which release a folder holds is told by what is in it. Of both, the images of th
 contempt: of seven); codes 8 to 10 (none, uncertain, no face) are left out. The validation set is the test part of the
 official division, as papers use it: the test set was never released.
 
-Reading the lists is one pass over 420,000 lines. The newer release keeps four small files for each image, of which all
-have to be opened at every planning: `annotations = "expression"` opens one, and leaves the other columns out.
+Reading the lists is one pass over 420,000 lines. The newer release keeps four small files for each image, which are
+opened once: `annotations = "expression"` opens one, and leaves the other columns out. What was read decides the
+identity there, not the 1.2 million files: these are no images that somebody could look at, and the same number as text
+or as float is the same annotation. Their sizes and times are still compared at each planning, as those of every
+annotation, so that one that was changed is read anew.
 
 The older release's folder of images holds more than its lists name, so that an image without annotation is no finding
-there; its list of validation images may come without a header.
+there; its list of validation images may come without a header. Two images of its lists are left out: see `LACKING`.
 """
 
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Literal
 
 from pydantic import Field
 
 from ferbench import DatasetCard, DatasetEntry
+from ferbench.canonical import digest
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample, Value
 from ferbench.data.findings import Finding
 from ferbench_fer_datasets.arrays import read_array
@@ -32,10 +38,10 @@ CODES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "ange
 LEFT_OUT = ("none", "uncertain", "no face")
 """Codes 8 to 10."""
 
-COUNTS = {
-    "train": (74874, 134415, 25459, 14090, 6378, 3803, 24882, 3750),
-    "test": (500, 500, 500, 500, 500, 500, 500, 499),
-}
+TRAIN = (74874, 134415, 25459, 14090, 6378, 3803, 24882, 3750)
+"""Training images of each class, as printed."""
+TEST = {"lists": (500,) * 8, "folders": (500, 500, 500, 500, 500, 500, 500, 499)}
+"""Of the validation set, by release."""
 
 LISTS = {"Manually_Annotated_file_lists/training.csv": "train", "Manually_Annotated_file_lists/validation.csv": "test"}
 HEADER = (
@@ -49,6 +55,12 @@ HEADER = (
     "valence",
     "arousal",
 )
+LACKING = {
+    "2/9db2af5a1da8bd77355e8c6a655da519a899ecc42641bf254107bfc0.jpg": "in none of the archives",
+    "103/29a31ebf1567693f4644c8ba3476ca9a72ee07fe67a5860d98707a0a.jpg": "an empty file",
+}
+"""Images that the older release's lists name and the release itself does not have, and what is there instead."""
+
 IMAGES = ("Manually_Annotated_Images/", "Manually_Annotated/Manually_Annotated_Images/")
 """Where the older release's images are: as its archives unpack, or moved up."""
 
@@ -110,10 +122,16 @@ class AffectNet(FileSource[AffectNetOptions]):
         return kinds
 
     def official(self) -> Mapping[str, int]:
-        """Return the number of images of each part and class."""
+        """Return the number of images of each part and class of the release that is there.
+
+        Of the older one only the validation set's are certain; for the others see `_compare_training`.
+        """
+        if self.release is None:
+            return {}
+        parts = {"train": TRAIN} if self.release == "folders" else {}
         return {
             f"{part}/{label}": count
-            for part, counts in COUNTS.items()
+            for part, counts in (parts | {"test": TEST[self.release]}).items()
             for label, count in zip(CODES, counts, strict=True)
             if label in self.classes
         }
@@ -130,6 +148,19 @@ class AffectNet(FileSource[AffectNetOptions]):
         tops = {file.partition("/")[0] for file in self.files}
         lists = any(file.partition("/")[0] in tops for file in LISTS)
         return [*(["lists"] if lists else []), *(["folders"] if tops & set(SETS) else [])]  # type: ignore[list-item]
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return the content hashes; of the newer release, those of the images and the digest of all annotations."""
+        found = super().identity()
+        if self.release == "folders":
+            ordered = sorted(self.index.samples, key=attrgetter("id"))
+            rows = [[one.id, one.label, dict(one.columns)] for one in ordered]
+            found = {**found, "annotations": digest(rows)}
+        return found
+
+    def hashed_annotations(self) -> frozenset[str]:
+        """Return the annotations that are identified by their bytes: none of the newer release's."""
+        return frozenset(file for file in super().hashed_annotations() if not file.endswith(".npy"))
 
     def read(self) -> Index:
         """Read the annotations of the release that is there."""
@@ -149,7 +180,8 @@ class AffectNet(FileSource[AffectNetOptions]):
         if annotation.code < len(self.classes):
             label = self.classes[annotation.code]
             index.samples.append(Sample(identifier, file, label, {"split": part, **annotation.columns}))
-            index.count(f"{part}/{label}")
+            if part == "test" or self.release == "folders":
+                index.count(f"{part}/{label}")
 
     def _read_lists(self, index: Index) -> None:
         folder = next((folder for folder in IMAGES if any(file.startswith(folder) for file in self.files)), IMAGES[0])
@@ -161,6 +193,8 @@ class AffectNet(FileSource[AffectNetOptions]):
             index.annotations.append(file)
             wrong: list[str] = []
             for number, row in self._rows(file):
+                if row[0] in LACKING:
+                    continue
                 try:
                     annotation = parse_row(row, len(self.classes), everything)
                 except ValueError as error:
@@ -169,6 +203,19 @@ class AffectNet(FileSource[AffectNetOptions]):
                 self._take(index, row[0], folder + row[0], part, annotation)
             expected = f"{','.join(HEADER)}, with an expression of 0 to {len(CODES) + len(LEFT_OUT) - 1}"
             note(index, "annotation", expected, wrong, file)
+        if self.replica is None:
+            self._compare_training(index)
+
+    def _compare_training(self, index: Index) -> None:
+        """Compare the training part of the lists with the printed numbers.
+
+        These do not say whether they count the images that the release lacks: they may be off by so many.
+        """
+        found = Counter(sample.label for sample in index.samples if sample.columns["split"] == "train")
+        for label, count in zip(self.classes, TRAIN, strict=False):
+            if abs(found[label] - count) > len(LACKING):
+                expected = f"{count}, give or take {len(LACKING)}"
+                index.findings.append(Finding("count", expected, str(found[label]), f"train/{label}"))
 
     def _rows(self, file: str) -> Iterator[tuple[int, list[str]]]:
         with (self.folder / file).open(newline="", encoding="utf-8-sig", errors="replace") as stream:
@@ -305,14 +352,17 @@ def _entry(classes: Iterable[str], factory: str, replica: str) -> DatasetEntry:
             classes=names,
             attributes=("split", "valence", "arousal", "landmarks", "box"),
             label_columns=("valence", "arousal"),
-            counts=tuple((part, sum(numbers[: len(names)])) for part, numbers in COUNTS.items()),
+            counts=(("train", sum(TRAIN[: len(names)])), ("test", sum(TEST["folders"][: len(names)]))),
             layout=LAYOUT,
             licence="non-commercial research, on application; not to be passed on",
-            homepage="http://mohammadmahoor.com/affectnet/",
+            homepage="https://mohammadmahoor.com/pages/databases/affectnet/",
             citation="Mollahosseini, Hasani & Mahoor, AffectNet: a database for facial expression, valence, and "
             "arousal computing in the wild, IEEE Transactions on Affective Computing 10(1), 2017",
             notes="the validation set is the test part, as papers use it, and validation data are carved from the "
-            "training part; boxes are in the older release only",
+            "training part; boxes are in the older release only. Numbers are the newer release's; the older one has "
+            "500 validation images of each class, and of its training part the printed numbers do not say whether they "
+            "count two images that its lists name and it does not have, which are left out here: "
+            + "; ".join(f"{file} ({what})" for file, what in LACKING.items()),
         ),
     )
 

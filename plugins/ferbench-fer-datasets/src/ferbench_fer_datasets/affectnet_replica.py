@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
 
 from ferbench.data.replica import ReplicaSite
-from ferbench_fer_datasets.affectnet import CODES, COUNTS, HEADER, IMAGES, LEFT_OUT, LISTS, NO_RATING, SETS
+from ferbench_fer_datasets.affectnet import CODES, HEADER, IMAGES, LACKING, LEFT_OUT, LISTS, NO_RATING, SETS, TRAIN
 from ferbench_fer_datasets.faces import save, widened
 from ferbench_fer_datasets.marks68 import sixty_eight
-from ferbench_fer_datasets.wild import Parts, Role, put, scaled, shoot, whole_box
+from ferbench_fer_datasets.wild import Parts, put, scaled, shoot, whole_box
 
 ALL = (*CODES, *LEFT_OUT)
 VALENCE = (0.0, 0.8, -0.7, 0.2, -0.3, -0.6, -0.5, -0.4)
@@ -21,7 +22,7 @@ AROUSAL = (0.0, 0.1, -0.3, 0.8, 0.8, 0.4, 0.6, 0.5)
 
 
 def _parts() -> Parts:
-    train = scaled(CODES, COUNTS["train"], 0.00012)
+    train = scaled(CODES, TRAIN, 0.00012)
     test = {label: 3 + (place in (1, 4)) for place, label in enumerate(CODES)}
     few = dict.fromkeys(LEFT_OUT, 2)
     return {"train": train | few, "test": test | few}
@@ -35,15 +36,13 @@ def _rating(random: np.random.Generator, label: str) -> tuple[float, float]:
     return round(near[0], 6), round(near[1], 6)
 
 
-def _count(counts: dict[str, int], role: Role, classes: tuple[str, ...]) -> None:
-    if role.label in classes:
-        name = f"{role.part}/{role.label}"
-        counts[name] = counts.get(name, 0) + 1
-
-
 def write_lists(site: ReplicaSite) -> Mapping[str, int]:
-    """Write the older layout: photographs with a box, two lists, that of the test part without a header."""
-    counts: dict[str, int] = {}
+    """Write the older layout: photographs with a box, two lists, that of the test part without a header.
+
+    As the release's, the list of the training part names an image that is not there and one that is empty. Counted are
+    the images of the test part, of which alone the release's numbers are known.
+    """
+    counts: Counter[str] = Counter()
     random = np.random.default_rng([site.seed, 13])
     lists = {part: [",".join(HEADER)] if part == "train" else [] for part in LISTS.values()}
     for role, drawn in shoot(site, "affectnet-7", _parts(), size=96):
@@ -56,7 +55,12 @@ def write_lists(site: ReplicaSite) -> Mapping[str, int]:
         rating = _rating(random, role.label)
         values = [file, left, top, right - left, bottom - top, marks, ALL.index(role.label), *rating]
         lists[role.part].append(",".join(map(str, values)))
-        _count(counts, role, CODES[:7])
+        counts.update([f"test/{role.label}"] if role.part == "test" and role.label in CODES[:7] else [])
+    for file in LACKING:
+        values = [file, *["NULL"] * 5, CODES.index("happiness"), NO_RATING, NO_RATING]
+        lists["train"].append(",".join(map(str, values)))
+    _, empty = LACKING
+    put(site.folder, IMAGES[0] + empty, b"")
     # The release's folder of images holds some that no list names.
     save(site.folder / f"{IMAGES[0]}100/{'0' * 64}.jpg", np.full((50, 70, 3), 90, np.uint8))
     for file, part in LISTS.items():
@@ -66,7 +70,7 @@ def write_lists(site: ReplicaSite) -> Mapping[str, int]:
 
 def write_folders(site: ReplicaSite) -> Mapping[str, int]:
     """Write the newer layout: square crops, four files of annotations each; numbers as texts but for the points."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     random = np.random.default_rng([site.seed, 17])
     folders = {part: folder for folder, part in SETS.items()}
     for role, face in shoot(site, "affectnet-8", _parts(), size=112):
@@ -83,5 +87,5 @@ def write_folders(site: ReplicaSite) -> Mapping[str, int]:
             stream = io.BytesIO()
             np.save(stream, array, allow_pickle=False)
             put(site.folder, f"{folder}/annotations/{stem}_{kind}.npy", stream.getvalue())
-        _count(counts, role, CODES)
+        counts.update([f"{role.part}/{role.label}"] if role.label in CODES else [])
     return counts

@@ -8,6 +8,7 @@ training and 6,673 for testing, but does not say which: the faces can be had (`c
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -189,10 +190,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
         lines += _photograph(site, waiting, random)
     save(site.folder / "image/origin/nobody_here_1.jpg", np.full((60, 90, 3), 128, np.uint8))
     put(site.folder, LISTS[0], "".join(f"{line}\n" for line in lines).encode())
-    counts = dict.fromkeys(CODES, 0)
-    for line in lines:
-        counts[CODES[line.code]] += 1
-    return counts
+    return Counter(CODES[line.code] for line in lines)
 
 
 def _photograph(site: ReplicaSite, faces: Sequence[tuple[Role, Face]], random: np.random.Generator) -> list[Line]:

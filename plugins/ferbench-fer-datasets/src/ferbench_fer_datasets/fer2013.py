@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -221,11 +222,10 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
     parts = {part: scaled(CODES, numbers, 0.002) for part, numbers in COUNTS.items()}
     usages = {part: usage for usage, part in USAGES.items()}
     lines = [HEADER]
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for role, face in shoot(site, "fer2013", parts, size=SIDE):
         lines.append(csv_row(CODES.index(role.label), grey(face.image), usages[role.part]))
-        name = f"{role.part}/{role.label}"
-        counts[name] = counts.get(name, 0) + 1
+        counts[f"{role.part}/{role.label}"] += 1
     put(site.folder, FILE, ("\n".join(lines) + "\n").encode())
     return counts
 

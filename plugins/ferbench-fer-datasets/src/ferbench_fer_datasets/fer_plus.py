@@ -8,6 +8,7 @@ number in a name is not that of the row.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -214,7 +215,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
     random = np.random.default_rng([site.seed, 11])
     usages = {part: usage for usage, part in USAGES.items()}
     parts = {part: scaled(CLASSES, numbers, 0.002) for part, numbers in COUNTS.items()}
-    counts = {"unnamed": 0}
+    counts = Counter({"unnamed": 0})
     images, ballots = [fer2013.HEADER], [",".join(HEADER)]
     for role, face in shoot(site, "fer-plus", parts, size=SIDE):
         votes, clear = _draw_votes(random, CLASSES.index(role.label), role.number)
@@ -224,9 +225,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
         if role.number == 8:
             name = ballots[-1].split(",")[1]
         counts["unnamed"] += not name
-        names = [role.part, *([f"{role.part}/{role.label}"] if clear else [])]
-        for counted in names:
-            counts[counted] = counts.get(counted, 0) + 1
+        counts.update([role.part, *([f"{role.part}/{role.label}"] if clear else [])])
         code = fer2013.CODES.index(role.label) if role.label in fer2013.CODES else 6  # FER2013 knows no contempt
         images.append(csv_row(code, grey(face.image), usages[role.part]))
         ballots.append(",".join([usages[role.part], name, *map(str, votes)]))

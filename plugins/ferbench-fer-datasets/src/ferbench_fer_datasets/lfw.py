@@ -143,8 +143,9 @@ class Lfw(FileSource[FileOptions]):
         return {"images": IMAGES, "subjects": PEOPLE, "pairs": FOLDS * PAIRS_OF_A_FOLD}
 
     def read(self) -> Index:
-        """Read the names of files and the list of pairs."""
-        index = Index(annotations=[PAIRS])
+        """Read the names of files and the list of pairs, which may be missing: only `read_pairs` needs it."""
+        text = self.text(PAIRS)
+        index = Index(annotations=[] if text is None else [PAIRS])
         strange: list[str] = []
         for file in sorted(self.files):
             match = _IMAGE.fullmatch(file)
@@ -156,7 +157,8 @@ class Lfw(FileSource[FileOptions]):
         people = len({sample.label for sample in index.samples})
         index.counts |= {"subjects": people} if people else {}
         note(index, "structure", "images such as Aaron_Peirsol/Aaron_Peirsol_0001.jpg", strange, ".")
-        index.counts["pairs"] = sum(len(fold) for fold in _parse(self.text(PAIRS), index).folds)
+        if text is not None:
+            index.counts["pairs"] = sum(len(fold) for fold in _parse(text, index).folds)
         return index
 
 
@@ -201,7 +203,7 @@ ENTRIES = [
             citation="Huang, Ramesh, Berg & Learned-Miller, Labeled faces in the wild: a database for studying face "
             "recognition in unconstrained environments, University of Massachusetts, Amherst, 07-49, 2007",
             notes="no expressions: the label is the person. `ferbench_fer_datasets.lfw:read_pairs` gives the ten folds "
-            "of pairs for verification",
+            'of pairs for verification; nothing else needs `pairs.txt`, and `counts = "any"` accepts a copy without it',
         ),
     )
 ]

@@ -1,12 +1,14 @@
 """SFEW 2.0: stills of films, an image a file, the class its folder.
 
 The challenge's labels of the third part, `Test`, were never released: it is not read. As papers do, `Val` is the test
-part of the official division; whoever tunes on it has no other.
+part of the official division; whoever tunes on it has no other. The aligned faces that the release offers besides,
+in further archives, are not read, even where they lie inside `Train` and `Val`.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 from ferbench import DatasetCard, DatasetEntry
@@ -28,6 +30,8 @@ FOLDERS = {
 }
 CLASSES = tuple(FOLDERS.values())
 PARTS = {"Train": "train", "Val": "test"}
+ALIGNED = {"Train": "Train_Aligned_Faces", "Val": "Val_Aligned_Faces_new"}
+"""Folders of aligned faces, where their archives were unpacked in place; there are others that begin like these."""
 
 TRAIN = 958
 TEST = (77, 23, 47, 73, 86, 73, 57)
@@ -37,6 +41,7 @@ LAYOUT = """
 sfew/
 ├── Train/{Angry,Disgust,Fear,Happy,Neutral,Sad,Surprise}/<film>_<time>_<frame>.png    958 images
 ├── Val/{Angry,Disgust,Fear,Happy,Neutral,Sad,Surprise}/<film>_<time>_<frame>.png      436 images: the test part
+├── {Train,Val}/{Train,Val}_Aligned_Faces…/                                            not read: aligned faces
 └── Test/                                                                              unlabelled: not read
 """
 
@@ -63,9 +68,9 @@ class Sfew(FileSource[FileOptions]):
         strange: list[str] = []
         for file in sorted(self.files):
             top, _, below = file.partition("/")
-            if top not in PARTS or not is_picture(file):
-                continue
             folder, _, name = below.partition("/")
+            if top not in PARTS or folder.startswith(f"{top}_Aligned_Faces") or not is_picture(file):
+                continue
             if folder not in FOLDERS or "/" in name:
                 strange.append(file)
                 continue
@@ -85,8 +90,8 @@ class Sfew(FileSource[FileOptions]):
 
 
 def write(site: ReplicaSite) -> Mapping[str, int]:
-    """Write a replica, wide as films are, and two images of a test part without labels."""
-    counts: dict[str, int] = {}
+    """Write a replica, wide as films are, aligned faces beside, and two images of a test part without labels."""
+    counts: Counter[str] = Counter()
     train = {label: 8 + place for place, label in enumerate(CLASSES)}
     folders = {label: folder for folder, label in FOLDERS.items()}
     for role, face in shoot(site, "sfew", {"train": train, "test": scaled(CLASSES, TEST, 0.08)}, size=120):
@@ -95,10 +100,12 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
         # The films' names have underscores now and then.
         file = f"Film_{role.person:02d}_{role.number:06d}440_{role.number:08d}.png"
         save(site.folder / f"{top}/{folders[role.label]}/{file}", image)
+        if role.number <= 2:
+            aligned = f"{top}/{ALIGNED[top]}/{folders[role.label]}/{file}"
+            save(site.folder / aligned, face.image)
         if top == "Val" and role.number <= 2:
             save(site.folder / f"Test/{role.number}.png", face.image)
-        name = "train" if role.part == "train" else f"test/{role.label}"
-        counts[name] = counts.get(name, 0) + 1
+        counts["train" if role.part == "train" else f"test/{role.label}"] += 1
     return counts
 
 
