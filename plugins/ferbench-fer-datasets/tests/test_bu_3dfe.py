@@ -131,6 +131,19 @@ def test_the_identity_tells_renderings_apart(copy_of: Callable[[str], Path], ope
         assert identity(**FEW) != before
 
 
+def test_the_identity_follows_a_texture_of_whatever_name(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    texture = folder / "F0001/F0001_AN03WH_skin.BMP"
+    (folder / MODEL).with_suffix(".bmp").rename(texture)
+    (folder / MODEL).write_text((folder / MODEL).read_text().replace("_F3D.bmp", "_skin.BMP"))
+    source = opened(NAME, folder, **ONE_YAW)
+    assert source.index.findings == []
+    assert source.picture(source.index.samples[0])["bytes"]
+    before = source.identity()
+    texture.write_bytes(texture.read_bytes() + b"\n")
+    assert opened(NAME, folder, **ONE_YAW).identity() != before
+
+
 # --- the renderer -----------------------------------------------------------------------------------------------
 
 
@@ -307,6 +320,11 @@ def test_a_model_is_not_needed_for_frontal_pictures(copy_of: Callable[[str], Pat
     assert opened(NAME, folder).index.findings == []
 
 
+def _rename_texture(model: Path, name: str) -> None:
+    model.write_text(model.read_text().replace(model.with_suffix(".bmp").name, name))
+    (model.parent / name).write_bytes(model.with_suffix(".bmp").read_bytes())
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -314,6 +332,8 @@ def test_a_model_is_not_needed_for_frontal_pictures(copy_of: Callable[[str], Pat
         (lambda path: path.write_text(path.read_text()[:5000]), "one that ends within a node"),
         (lambda path: path.write_text(path.read_text().replace("_F3D.bmp", "_RAW.bmp")), "no such file"),
         (lambda path: path.with_suffix(".bmp").write_bytes(b"BM"), "a file that cannot be decoded"),
+        (lambda path: _rename_texture(path, "F0001_AN01WH_F3D.bmp"), "a texture F0001_AN03WH_…"),
+        (lambda path: _rename_texture(path, "texture.bmp"), "a texture F0001_AN03WH_…"),
     ],
 )
 def test_a_broken_model_stops_the_rendering(

@@ -89,15 +89,22 @@ def _rename(folder: Path, old: str, new: str) -> None:
 
 
 IMAGES, EMOTION = "cohn-kanade-images/S005/001", "Emotion/S005/001"
+UNLABELLED = "cohn-kanade-images/S040/004"
 
 SPOILT: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "no images": (
         lambda folder: shutil.rmtree(folder / "cohn-kanade-images"),
         "structure",
         "the folder cohn-kanade-images",
-        "no file in it",
+        "no folder of a subject in it",
     ),
-    "no emotions": (lambda folder: shutil.rmtree(folder / "Emotion"), "structure", "the folder Emotion", "no file"),
+    "no emotions": (lambda folder: shutil.rmtree(folder / "Emotion"), "structure", "the folder Emotion", "no folder"),
+    "images twice": (
+        lambda folder: shutil.copytree(folder / "cohn-kanade-images", folder / "old/cohn-kanade-images"),
+        "structure",
+        "one folder with cohn-kanade-images",
+        "2: ., old/",
+    ),
     "no number": (
         lambda folder: (folder / f"{EMOTION}/S005_001_00000004_emotion.txt").write_text("  anger\n"),
         "annotation",
@@ -154,17 +161,32 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
         "frames numbered from 00000001 on",
         "1: S005/001",
     ),
+    "a sequence cut short": (
+        lambda folder: (folder / f"{IMAGES}/S005_001_00000004.png").unlink(),
+        "missing-image",
+        "sequences that end with the frame their emotion file is named after",
+        "1: S005/001: 00000003 instead of 00000004",
+    ),
+    "a sequence that goes on": (
+        lambda folder: [
+            shutil.copy(path, path.with_name(path.name.replace("_00000004", "_00000005")))
+            for path in folder.glob("[!E]*/S005/001/*_00000004*")
+        ],
+        "missing-image",
+        "sequences that end with the frame their emotion file is named after",
+        "1: S005/001: 00000005 instead of 00000004",
+    ),
     "a misnamed image": (
-        lambda folder: _rename(folder, f"{IMAGES}/S005_001_00000004.png", f"{IMAGES}/S005_001_4.png"),
+        lambda folder: _rename(folder, f"{UNLABELLED}/S040_004_00000003.png", f"{UNLABELLED}/S040_004_3.png"),
         "annotation",
         "names such as S005/001/S005_001_00000011.png",
-        f"1: {IMAGES}/S005_001_4.png",
+        f"1: {UNLABELLED}/S040_004_3.png",
     ),
     "an image of another sequence": (
-        lambda folder: _rename(folder, f"{IMAGES}/S005_001_00000004.png", f"{IMAGES}/S005_002_00000004.png"),
+        lambda folder: _rename(folder, f"{UNLABELLED}/S040_004_00000003.png", f"{UNLABELLED}/S040_002_00000003.png"),
         "annotation",
         "images in the folders of their names",
-        f"1: {IMAGES}/S005_002_00000004.png",
+        f"1: {UNLABELLED}/S040_002_00000003.png",
     ),
     "landmarks of 67 points": (
         lambda folder: _shorten(folder / "Landmarks/S005/001/S005_001_00000003_landmarks.txt"),
@@ -198,6 +220,44 @@ def test_each_fault_is_found(
     assert found in one.found
     with pytest.raises(DataError, match="ferbench data verify ck-plus"):
         rows(NAME, folder, counts="any")
+
+
+def test_a_gap_where_nothing_is_labelled_hurts_nobody(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    before = opened(NAME, folder).index
+    (folder / UNLABELLED / "S040_004_00000002.png").unlink()
+    assert opened(NAME, folder).index == before
+
+
+def test_folders_as_the_archives_unpack(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    before = opened(NAME, folder).index
+    for there, top in (
+        ("cohn-kanade-images", "extended-cohn-kanade-images"),
+        ("Emotion", "Emotion_labels"),
+        ("Landmarks", "Landmarks"),
+    ):
+        (folder / there).rename(folder / "moving")
+        (folder / top).mkdir()
+        (folder / "moving").rename(folder / top / there)
+    (folder / "Emotion_labels/Emotion/readme.txt").write_text("Not an emotion.")
+    after = opened(NAME, folder).index
+    assert after.findings == []
+    assert after.counts == before.counts
+    for one, other in zip(after.samples, before.samples, strict=True):
+        assert (one.id, one.label, one.columns) == (other.id, other.label, other.columns)
+        assert one.file == f"extended-cohn-kanade-images/{other.file}"
+    assert len(after.annotations) == len(before.annotations) == len(set(after.annotations))
+
+
+def test_suffixes_may_be_in_capitals(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    before = opened(NAME, folder).index
+    for path in [*folder.glob("cohn-kanade-images/*/*/*.png"), *folder.glob("Emotion/*/*/*.txt")]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    after = opened(NAME, folder).index
+    assert after.findings == []
+    assert [one.id for one in after.samples] == [one.id for one in before.samples]
 
 
 def test_every_item_of_a_finding_is_told(copy_of: Callable[[str], Path], finding: Callable[..., Finding]) -> None:

@@ -56,6 +56,15 @@ def test_rows_say_what_names_and_ratings_say(replica: Callable[[str], Path], row
     assert len(data) == 161
 
 
+def test_a_few_rows_may_name_no_picture(copy_of: Callable[[str], Path], rows: Rows) -> None:
+    """As in the release, where YN-HA2 stands and YM-HA2 seems to be meant."""
+    folder = copy_of(NAME)
+    _edit(folder, "YM-HA2", "YN-HA2")
+    by_id = {row["id"]: row for row in rows(NAME, folder)}
+    unrated = [name for name, row in by_id.items() if math.isnan(row["rating_fear"])]
+    assert [name[:6] for name in unrated] == ["YM.HA2"]
+
+
 def test_ratings_are_told_to_metrics_only(registry: Registry) -> None:
     assert registry.dataset(NAME, "a test").entry.card.label_columns == RATINGS
 
@@ -123,6 +132,27 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str, str]] = {
         lambda folder: _edit(folder, "KA-AN2", "KA-AN1"),
         "one row of ratings for a picture",
         "1: KA-AN1",
+    ),
+    "ratings of other pictures": (
+        lambda folder: (folder / README).write_text(
+            "".join(line for line in (folder / README).read_text().splitlines(keepends=True) if "KA-" not in line)
+            .replace("KL-", "XA-")
+            .replace("KM-", "XB-")
+            .replace("KR-", "XC-")
+            .replace("MK-", "XD-")
+            .replace("NA-", "XE-")
+            .replace("NM-", "XF-")
+            .replace("TM-", "XG-")
+            .replace("UY-", "XH-")
+            .replace("YM-", "XI-")
+        ),
+        "ratings of which most name a picture",
+        "rows does",
+    ),
+    "no row of ratings": (
+        lambda folder: (folder / README).write_text("# HAP SAD SUR ANG DIS FEA PIC\n"),
+        "ratings of which most name a picture",
+        "none of 0 rows does",
     ),
     "two tables": (
         lambda folder: (folder / "copy.txt").write_text((folder / README).read_text()),

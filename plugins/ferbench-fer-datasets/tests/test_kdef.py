@@ -82,6 +82,32 @@ def test_misnamed_files_are_in_the_replica_and_read(replica: Callable[[str], Pat
         assert sample.columns["pose"] == {"AF31SAHL": -45.0, "AM31SUHR": 45.0}[right]
 
 
+def test_the_archives_own_folders_are_accepted(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    before = opened(NAME, folder).index
+    inner = folder / "KDEF_and_AKDEF/KDEF"
+    inner.mkdir(parents=True)
+    for session in "AB":
+        for path in folder.glob(f"{session}[FM]*"):
+            path.rename(inner / path.name)
+    for averaged in ("AKDEF/ANFS.JPG", "AKDEF/AF01/AF01ANS.JPG"):
+        (inner.parent / averaged).parent.mkdir(exist_ok=True)
+        (inner.parent / averaged).write_bytes(b"?")
+    after = opened(NAME, folder).index
+    assert after.findings == []
+    assert after.counts == before.counts
+    for one, other in zip(after.samples, before.samples, strict=True):
+        assert (one.id, one.label, one.columns) == (other.id, other.label, other.columns)
+        assert one.file == f"KDEF_and_AKDEF/KDEF/{other.file}"
+
+
+def test_two_copies_in_one_folder_are_found(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    _move(folder, "AF01/AF01AFHL.JPG", "old/AF01/AF01AFHL.JPG")
+    one = opened(NAME, folder).index.findings[0]
+    assert (one.check, one.expected, one.found) == ("structure", "one folder with AF01 to BM35", "2: ., old/")
+
+
 def test_a_person_of_two_sessions_is_one_subject(replica: Callable[[str], Path], rows: Rows) -> None:
     data = rows(NAME, replica(NAME)).remove_columns("image")
     sessions: dict[str, set[str]] = {}
@@ -124,7 +150,7 @@ def _alike(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> float:
 
 
 def _move(folder: Path, old: str, new: str) -> None:
-    (folder / new).parent.mkdir(exist_ok=True)
+    (folder / new).parent.mkdir(parents=True, exist_ok=True)
     (folder / old).rename(folder / new)
 
 

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ferbench import Site
 from ferbench.data.files import FileSource
 from ferbench.data.findings import Finding
+from ferbench.data.replica import REPLICA
 from ferbench.errors import ConfigError, DataError
 from ferbench_fer_datasets.faces import Shot, draw
-from ferbench_fer_datasets.multi_pie import CAMERAS, RECORDINGS, Name
+from ferbench_fer_datasets.multi_pie import CAMERAS, RECORDINGS, MultiPie, MultiPieOptions, Name
 
 NAME = "multi-pie"
 Rows = Callable[..., datasets.Dataset]
@@ -84,9 +86,41 @@ def test_options_choose_cameras_and_lights(replica: Callable[[str], Path], rows:
     assert len(side) > 3
     dark = rows(NAME, folder, cameras=["05_1"], lights=[0])
     assert set(dark["light"]) == {0.0}
-    assert opened(NAME, folder, lights=[0]).index.counts == opened(NAME, folder).index.counts
     with pytest.raises(ConfigError, match="lights"):
         opened(NAME, folder, lights=[20])
+
+
+EVERYTHING = {"cameras": list(CAMERAS), "lights": list(range(20))}
+
+
+def test_images_of_the_release() -> None:
+    official = MultiPie(MultiPieOptions(), None).official()
+    cells = {name: count for name, count in official.items() if "camera" in name}
+    assert len(cells) == 4 * 15 * 20
+    assert sum(cells.values()) == 754_200  # "more than 750,000 images"
+    assert cells["session 1/camera 05_1/light 07"] == 249 * 2
+    assert cells["session 4/camera 19_1/light 00"] == 239 * 3
+
+
+def test_what_is_expected_follows_the_options(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    (folder / REPLICA).unlink()
+    expected = opened(NAME, folder).expected_counts()
+    assert {name.split("/", 1)[1] for name in expected if "/" in name} == {
+        "subjects",
+        *(f"camera {camera}/light 07" for camera in ("13_0", "14_0", "05_1", "05_0", "04_1")),
+    }
+    assert dict(opened(NAME, folder, **EVERYTHING).expected_counts()) == opened(NAME, folder).official()
+
+
+def test_a_missing_image_shows_in_the_counts_of_who_asks_for_it(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    (folder / FILE).unlink()
+    there = opened(NAME, folder)
+    found = [(one.check, one.where, int(one.expected) - int(one.found)) for one in there.index.findings]
+    assert found == [("count", "session 1/camera 04_1/light 07", 1)]
+    assert len(opened(NAME, folder, counts="any").load(Site(folder / "site"))) == len(there.index.samples)
+    assert opened(NAME, folder, cameras=["05_1"]).index.findings == []
 
 
 def test_the_replica_turns_heads_as_the_cameras_say(replica: Callable[[str], Path], opened: Open) -> None:

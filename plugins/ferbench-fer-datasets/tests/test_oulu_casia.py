@@ -52,17 +52,29 @@ def test_unknown_conditions_are_refused(replica: Callable[[str], Path], opened: 
         opened(NAME, replica(NAME), light="strong")
 
 
-def test_the_archives_own_top_folder_is_accepted(copy_of: Callable[[str], Path], opened: Open) -> None:
+@pytest.mark.parametrize("top", ["OriginalImg", "B_OriginalImg/OriginalImg"])
+def test_the_archives_own_folders_are_accepted(top: str, copy_of: Callable[[str], Path], opened: Open) -> None:
     folder = copy_of(NAME)
     before = opened(NAME, folder).index
-    (folder / "OriginalImg").mkdir()
+    (folder / top).mkdir(parents=True)
     for camera in ("VL", "NI"):
-        (folder / camera).rename(folder / "OriginalImg" / camera)
+        (folder / camera).rename(folder / top / camera)
+    cropped = folder / "PreProcess_Img/VL/Strong/P001/Anger/000.jpeg"
+    cropped.parent.mkdir(parents=True)
+    cropped.write_bytes(b"?")
     after = opened(NAME, folder).index
     assert after.findings == []
     assert after.counts == before.counts
     assert [sample.id for sample in after.samples] == [sample.id for sample in before.samples]
-    assert after.samples[0].file == f"OriginalImg/{before.samples[0].file}"
+    assert after.samples[0].file == f"{top}/{before.samples[0].file}"
+
+
+def test_a_gap_in_a_condition_that_nobody_asks_for_hurts_nobody(copy_of: Callable[[str], Path], opened: Open) -> None:
+    folder = copy_of(NAME)
+    (folder / "NI/Weak/P001/Anger/000.jpeg").unlink()
+    assert opened(NAME, folder).index.findings == []
+    asked = opened(NAME, folder, camera="NI", light="Weak", peak_frames=1).index.findings
+    assert [(one.check, one.items) for one in asked] == [("missing-image", ("NI/Weak/P001/Anger",))]
 
 
 def test_a_condition_that_is_not_there_is_not_missed_unless_it_is_asked_for(
@@ -116,8 +128,8 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "both kinds of top folder": (
         lambda folder: shutil.copytree(folder / "NI", folder / "OriginalImg/NI"),
         "structure",
-        "all cameras in OriginalImg/, or none",
-        "VL/Strong/P001/Disgust/000.jpeg",
+        "one folder with the cameras' folders",
+        "2: ., OriginalImg/",
     ),
 }
 
@@ -128,11 +140,10 @@ def test_each_fault_is_found(fault: str, copy_of: Callable[[str], Path], opened:
     folder = copy_of(NAME)
     spoil(folder)
     found_all = [one for one in opened(NAME, folder).index.findings if one.check != "count"]
-    matching = [one for one in found_all if one.check == check and expected in one.expected]
-    assert len(matching) == 1
-    assert found in f"{matching[0].found} {matching[0].items}"
-    if fault != "both kinds of top folder":  # then nothing is where it is expected
-        assert len(found_all) == 1
+    assert len(found_all) == 1
+    assert found_all[0].check == check
+    assert expected in found_all[0].expected
+    assert found in found_all[0].found
     with pytest.raises(DataError, match="ferbench data verify oulu-casia"):
         rows(NAME, folder, counts="any")
 

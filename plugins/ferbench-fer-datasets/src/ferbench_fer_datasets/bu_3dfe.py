@@ -18,7 +18,7 @@ from pydantic import Field
 from ferbench import DatasetCard, DatasetEntry, Site
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample, Value
 from ferbench.data.findings import Finding
-from ferbench_fer_datasets.notes import note
+from ferbench_fer_datasets.notes import is_picture, note
 
 if TYPE_CHECKING:
     import datasets
@@ -44,7 +44,7 @@ bu-3dfe/
 │   ├── F0001_AN01WH_F2D.bmp       the frontal picture: expression (AN DI FE HA SA SU, NE neutral), level 01–04
 │   │                              (00 for NE), ethnicity (two letters)
 │   ├── F0001_AN01WH_F3D.wrl       the model: only for views = "rendered"
-│   └── F0001_AN01WH_F3D.bmp       the texture, by the name that the model gives it
+│   └── F0001_AN01WH_F3D.bmp       the texture, by the name that the model gives it: F0001_AN01WH_….bmp
 └── views/F0001_AN01WH_-45.png     only for views = "folder": your own, model and yaw in degrees, positive to the
                                    subject's left; frontal _0, left _45
 """
@@ -211,15 +211,19 @@ class Bu3dfe(FileSource[Bu3dfeOptions]):
 
     def _textures(self, index: Index, models: Sequence[str]) -> list[str]:
         """Return all pictures of the models: which of them is the texture stands in the model, not in a name."""
-        found: list[str] = []
-        without: list[str] = []
-        for model in dict.fromkeys(models):
-            stem = model.removesuffix("_F3D.wrl")
-            pictures = [file for file in (f"{stem}_F3D.bmp", f"{stem}_F2D.bmp") if file in self.files]
-            found += pictures
-            without += [] if pictures else [model]
-        note(index, "missing-image", "a texture for every model", without, ".")
-        return found
+        by_model: dict[str, list[str]] = {}
+        for file in sorted(filter(is_picture, self.files)):
+            folder, _, picture = file.rpartition("/")
+            by_model.setdefault(f"{folder}/{'_'.join(picture.split('_')[:2])}", []).append(file)
+        pictures = {model: by_model.get(model.removesuffix("_F3D.wrl"), []) for model in models}
+        note(
+            index,
+            "missing-image",
+            "a texture for every model",
+            [model for model in pictures if not pictures[model]],
+            ".",
+        )
+        return [picture for of_one in pictures.values() for picture in of_one]
 
     def picture(self, sample: Sample) -> dict[str, Any]:
         """Return where an image is, or a view of its model as PNG."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -152,12 +153,11 @@ Shape {{
 def write(site: ReplicaSite) -> Mapping[str, int]:
     """Write a replica: up to eight people, the expressions at two levels and neutral, each a picture and a model."""
     names = list(_names(min(site.subjects, _MOST_PEOPLE)))
-    counts = {"models": len(names), "subjects": len({name.subject for name in names})}
+    counts = Counter(models=len(names), subjects=len({name.subject for name in names}))
     with site.progress("drawing bu-3dfe", len(names)) as advance:
         for name in names:
             _write_model(site.folder / name.subject, name, pose(name, site.seed))
-            label = EXPRESSIONS[name.expression]
-            counts[label] = counts.get(label, 0) + 1
+            counts[EXPRESSIONS[name.expression]] += 1
             advance()
     return counts
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from pydantic import Field
 
@@ -13,7 +15,7 @@ from ferbench.data.files import FileSource, Index, Kind, Sample, Value
 from ferbench.data.findings import Finding
 from ferbench.data.replica import ReplicaSite
 from ferbench_fer_datasets.marks68 import five, sixty_eight
-from ferbench_fer_datasets.notes import is_picture, note
+from ferbench_fer_datasets.notes import IMAGE_SUFFIXES, note, only_prefix, prefixes
 from ferbench_fer_datasets.sequences import Frames, Neutral, SequenceOptions, frames_needed
 
 IMAGES, EMOTION, LANDMARKS = "cohn-kanade-images", "Emotion", "Landmarks"
@@ -34,13 +36,28 @@ ck-plus/
 │                                                        5 happiness, 6 sadness, 7 surprise; most sequences have an
 │                                                        empty folder, or none: they are not labelled
 └── Landmarks/S005/001/S005_001_00000011_landmarks.txt   68 lines "x y" for each frame; may be left out
+
+Each of the three may lie deeper, as the archives unpack: extended-cohn-kanade-images/cohn-kanade-images/S005/…
 """
 
-_IMAGE = re.compile(rf"{IMAGES}/(S\d{{3}})/(\d{{3}})/(S\d{{3}})_(\d{{3}})_(\d{{8}})\.png")
-_EMOTION = re.compile(rf"{EMOTION}/(S\d{{3}})/(\d{{3}})/(S\d{{3}})_(\d{{3}})_\d{{8}}_emotion\.txt")
+_IMAGE_FILE = re.compile(r"(S\d{3})/(\d{3})/(S\d{3})_(\d{3})_(\d{8})(?i:\.png)")
+_EMOTION_FILE = re.compile(r"(S\d{3})/(\d{3})/(S\d{3})_(\d{3})_(\d{8})_emotion(?i:\.txt)")
 
 Key = tuple[str, str]
 """Subject and sequence: `("S005", "001")`."""
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """What an emotion file says.
+
+    Attributes:
+        label: the class.
+        peak: number of the frame that the file is named after: the last one.
+    """
+
+    label: str
+    peak: int
 
 
 class CkPlusOptions(SequenceOptions):
@@ -89,117 +106,143 @@ class CkPlus(FileSource[CkPlusOptions]):
     @cached_property
     def has_landmarks(self) -> bool:
         """Whether the folder of landmarks is there."""
-        return any(file.startswith(f"{LANDMARKS}/") for file in self.files)
+        return bool(self._prefixes[LANDMARKS])
+
+    @cached_property
+    def _prefixes(self) -> Mapping[str, Sequence[str]]:
+        """The folders in which each of the three folders lies: one, or none."""
+        return {folder: prefixes(self.files, rf"{folder}/S\d{{3}}/") for folder in (IMAGES, EMOTION, LANDMARKS)}
+
+    def _top(self, folder: str) -> str:
+        """Return the way to one of the three folders, "" before it where it is nowhere."""
+        return f"{next(iter(self._prefixes[folder]), '')}{folder}/"
 
     def read(self) -> Index:
         """Read names and emotion files; landmarks only of the frames that the options ask for."""
         index = Index()
         for folder in (IMAGES, EMOTION):
-            if not any(file.startswith(f"{folder}/") for file in self.files):
-                index.findings.append(Finding("structure", f"the folder {folder}", "no file in it", folder))
+            if not self._prefixes[folder]:
+                index.findings.append(
+                    Finding("structure", f"the folder {folder}", "no folder of a subject in it", folder)
+                )
         if index.findings:
             return index
+        for folder, found in self._prefixes.items():
+            only_prefix(index, found, folder)
         sequences = self._sequences(index)
-        labels = self._labels(index)
-        note(
-            index,
-            "annotation",
-            "a sequence for every emotion file",
-            ["/".join(key) for key in labels if key not in sequences],
-            EMOTION,
-        )
-        self._count(index, sequences, labels)
-        self._sample(index, sequences, labels)
+        emotions = self._emotions(index)
+        self._compare(index, sequences, emotions)
+        self._count(index, sequences, emotions)
+        self._sample(index, sequences, emotions)
         return index
 
     def _sequences(self, index: Index) -> dict[Key, Frames]:
         sequences: dict[Key, Frames] = {}
-        misnamed: list[str] = []
-        contradicting: list[str] = []
-        for file in sorted(self.files):
-            if not (file.startswith(f"{IMAGES}/") and is_picture(file)):
-                continue
-            match = _IMAGE.fullmatch(file)
-            if match is None:
-                misnamed.append(file)
-            elif match.group(1, 2) != match.group(3, 4):
-                contradicting.append(file)
-            else:
-                sequence = sequences.setdefault((match[1], match[2]), Frames())
-                sequence.by_number[int(match[5])] = file
-        note(index, "annotation", "names such as S005/001/S005_001_00000011.png", misnamed, IMAGES)
-        note(index, "annotation", "images in the folders of their names", contradicting, IMAGES)
-        broken = ["/".join(key) for key, frames in sequences.items() if not frames.is_complete(first=1)]
-        note(index, "missing-image", "frames numbered from 00000001 on without a gap", broken, IMAGES)
+        for key, number, file in self._named(index, IMAGES, _IMAGE_FILE, "S005/001/S005_001_00000011.png"):
+            sequences.setdefault(key, Frames()).by_number[number] = file
         return sequences
 
-    def _labels(self, index: Index) -> dict[Key, str]:
-        by_sequence: dict[Key, list[str]] = {}
+    def _emotions(self, index: Index) -> dict[Key, Emotion]:
+        by_sequence: dict[Key, list[tuple[int, str]]] = {}
+        for key, peak, file in self._named(index, EMOTION, _EMOTION_FILE, "S005/001/S005_001_00000011_emotion.txt"):
+            by_sequence.setdefault(key, []).append((peak, file))
+            index.annotations.append(file)
+        several = ["/".join(key) for key, files in by_sequence.items() if len(files) > 1]
+        note(index, "annotation", "one emotion file in a folder", several, EMOTION)
+        emotions: dict[Key, Emotion] = {}
+        wrong: list[str] = []
+        for key, ((peak, file), *others) in by_sequence.items():
+            code = _code(self.text(file) or "")
+            if isinstance(code, str):
+                wrong.append(f"{file}: {code!r}")
+            elif not others:
+                emotions[key] = Emotion(CODES[code], peak)
+        note(index, "annotation", "a code from 1 to 7 such as '   3.0000000e+00'", wrong, EMOTION)
+        return emotions
+
+    def _named(self, index: Index, folder: str, grammar: re.Pattern[str], example: str) -> list[tuple[Key, int, str]]:
+        """Return sequence, number and path of each image or emotion file; note those that are not named so."""
+        top = self._top(folder)
+        suffixes = IMAGE_SUFFIXES if folder == IMAGES else (".txt",)
+        named: list[tuple[Key, int, str]] = []
         misnamed: list[str] = []
         contradicting: list[str] = []
         for file in sorted(self.files):
-            if not (file.startswith(f"{EMOTION}/") and file.endswith(".txt")):
+            name = file.removeprefix(top)
+            # What lies beside the subjects' folders, a readme, is nobody's; so is any other kind of file.
+            if not (file.startswith(top) and "/" in name and name.lower().endswith(suffixes)):
                 continue
-            match = _EMOTION.fullmatch(file)
+            match = grammar.fullmatch(name)
             if match is None:
                 misnamed.append(file)
             elif match.group(1, 2) != match.group(3, 4):
                 contradicting.append(file)
             else:
-                by_sequence.setdefault((match[1], match[2]), []).append(file)
-        note(index, "annotation", "names such as S005/001/S005_001_00000011_emotion.txt", misnamed, EMOTION)
-        note(index, "annotation", "emotion files in the folders of their names", contradicting, EMOTION)
-        several = ["/".join(key) for key, files in by_sequence.items() if len(files) > 1]
-        note(index, "annotation", "one emotion file in a folder", several, EMOTION)
-        index.annotations += [file for files in by_sequence.values() for file in files]
-        codes = {key: (files[0], _code(self.text(files[0]) or "")) for key, files in by_sequence.items()}
-        wrong = [f"{file}: {code!r}" for file, code in codes.values() if isinstance(code, str)]
-        note(index, "annotation", "a code from 1 to 7 such as '   3.0000000e+00'", wrong, EMOTION)
-        return {
-            key: CODES[code] for key, (_, code) in codes.items() if isinstance(code, int) and len(by_sequence[key]) == 1
-        }
+                named.append(((match[1], match[2]), int(match[5]), file))
+        what = "images" if folder == IMAGES else "emotion files"
+        note(index, "annotation", f"names such as {example}", misnamed, folder)
+        note(index, "annotation", f"{what} in the folders of their names", contradicting, folder)
+        return named
 
-    def _count(self, index: Index, sequences: Mapping[Key, Frames], labels: Mapping[Key, str]) -> None:
+    def _compare(self, index: Index, sequences: Mapping[Key, Frames], emotions: Mapping[Key, Emotion]) -> None:
+        """Note labelled sequences that are not there, or not whole. The others are only counted."""
+        absent: list[str] = []
+        broken: list[str] = []
+        cut: list[str] = []
+        for key, emotion in emotions.items():
+            if key not in sequences:
+                absent.append("/".join(key))
+                continue
+            frames = sequences[key]
+            if not frames.is_complete(first=1):
+                broken.append("/".join(key))
+            if frames.last != emotion.peak:
+                cut.append(f"{'/'.join(key)}: {frames.last:08d} instead of {emotion.peak:08d}")
+        note(index, "annotation", "a sequence for every emotion file", absent, EMOTION)
+        note(index, "missing-image", "frames numbered from 00000001 on without a gap", broken, IMAGES)
+        note(index, "missing-image", "sequences that end with the frame their emotion file is named after", cut, IMAGES)
+
+    def _count(self, index: Index, sequences: Mapping[Key, Frames], emotions: Mapping[Key, Emotion]) -> None:
         index.counts["sequences"] = len(sequences)
         index.counts["subjects"] = len({subject for subject, _ in sequences})
-        for key, label in labels.items():
+        for key, emotion in emotions.items():
             if key in sequences:
-                index.count("labelled", label)
+                index.count("labelled", emotion.label)
 
-    def _sample(self, index: Index, sequences: Mapping[Key, Frames], labels: Mapping[Key, str]) -> None:
+    def _sample(self, index: Index, sequences: Mapping[Key, Frames], emotions: Mapping[Key, Emotion]) -> None:
         needed = frames_needed(self.options)
         short: list[str] = []
         malformed: list[str] = []
-        for key, label in sorted(labels.items()):
-            if key not in sequences or label not in self.classes:
+        for key in sorted(emotions):
+            emotion = emotions[key]
+            if key not in sequences or emotion.label not in self.classes:
                 continue
             if len(sequences[key].by_number) < needed:
                 short.append("/".join(key))
                 continue
-            for file, shown in sequences[key].used(label, self.options).items():
+            for file, shown in sequences[key].used(emotion.label, self.options).items():
                 columns: dict[str, Value] = {"subject": key[0]}
                 if self.has_landmarks:
-                    points = self._landmarks(index, file)
+                    name = self._landmark_file(file)
+                    points = self._landmarks(index, name)
                     if points is None:
-                        malformed.append(_landmark_file(file))
+                        malformed.append(name)
                     else:
                         columns["landmarks"] = points
-                stem = file.rpartition("/")[2].removesuffix(".png")
-                index.samples.append(Sample(stem, file, shown, columns))
+                index.samples.append(Sample(PurePosixPath(file).stem, file, shown, columns))
         note(index, "missing-image", f"at least {needed} frames, for these options", short, IMAGES)
         note(index, "annotation", "68 lines 'x y' for each frame, or no Landmarks folder", malformed, LANDMARKS)
 
-    def _landmarks(self, index: Index, file: str) -> Sequence[Sequence[float]] | None:
-        name = _landmark_file(file)
+    def _landmark_file(self, image: str) -> str:
+        below = PurePosixPath(image.removeprefix(self._top(IMAGES)))
+        return f"{self._top(LANDMARKS)}{below.with_suffix('')}_landmarks.txt"
+
+    def _landmarks(self, index: Index, name: str) -> Sequence[Sequence[float]] | None:
         index.annotations.append(name)
         try:
             return five([value for point in _points(self.text(name) or "") for value in point])
         except ValueError:
             return None
-
-
-def _landmark_file(image: str) -> str:
-    return f"{LANDMARKS}{image.removeprefix(IMAGES).removesuffix('.png')}_landmarks.txt"
 
 
 def _code(text: str) -> int | str:
@@ -226,9 +269,13 @@ _FRAMES = (0.0, 0.35, 0.7, 1.0)
 
 
 def write(site: ReplicaSite) -> Mapping[str, int]:
-    """Write a replica: an eighth of the release's labelled sequences in its proportions, and some without a label."""
-    labels = [label for label, count in COUNTS.items() for _ in range(max(2, round(count / 8)))] + [""] * 6
-    people = [f"S{5 + 7 * person:03d}" for person in range(site.subjects)]
+    """Write a replica: labelled sequences in the release's proportions, and some without a label.
+
+    From a dozen people on it is an eighth of the release, with fewer of them less.
+    """
+    people = [f"S{5 + 7 * person:03d}" for person in range(min(site.subjects, TOTALS["subjects"]))]
+    share = min(len(people), 12) / 12 / 8
+    labels = [label for label, count in COUNTS.items() for _ in range(max(2, round(count * share)))] + [""] * 6
     shown: dict[str, list[str]] = {subject: [] for subject in people}
     for number, label in enumerate(labels):
         shown[people[number % len(people)]].append(label)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -115,26 +116,26 @@ class Jaffe(FileSource[JaffeOptions]):
         if not pictures:
             index.findings.append(Finding("structure", "images such as KA.AN1.39.tiff", "no image", "."))
             return index
-        ratings = self._ratings(index)
-        misnamed: list[str] = []
-        subjects: set[str] = set()
-        for file in pictures:
-            name = Name.parse(file.removesuffix(".tiff")) if file.endswith(".tiff") else None
+        names = {file: _parse(file) for file in pictures}
+        ratings = self._ratings(index, {name.picture for name in names.values() if name is not None})
+        for file, name in names.items():
             if name is None:
-                misnamed.append(file)
                 continue
-            subjects.add(name.subject)
             label = EXPRESSIONS[name.expression]
             columns: dict[str, Value] = {"subject": name.subject}
             columns.update(zip(RATINGS, ratings.get(name.picture, ()), strict=False))
             index.samples.append(Sample(name.stem, file, label, columns))
             index.count("images", label)
-        index.counts["subjects"] = len(subjects)
+        index.counts["subjects"] = len({name.subject for name in names.values() if name is not None})
+        misnamed = [file for file, name in names.items() if name is None]
         note(index, "annotation", "names such as KA.AN1.39.tiff", misnamed, ".")
         return index
 
-    def _ratings(self, index: Index) -> Mapping[str, tuple[float, ...]]:
-        """Return the six mean ratings of each picture of the table, 1 to 5."""
+    def _ratings(self, index: Index, pictures: Set[str]) -> Mapping[str, tuple[float, ...]]:
+        """Return the six mean ratings of each picture of the table, 1 to 5.
+
+        A few rows of the release name no picture of it; a table of which none does belongs to something else.
+        """
         if len(self._tables) > 1:
             note(index, "annotation", "one table of ratings", self._tables, ".")
             return {}
@@ -153,7 +154,15 @@ class Jaffe(FileSource[JaffeOptions]):
         where = ", ".join(self._tables)
         note(index, "annotation", "rows such as '39 1.61 1.87 1.74 4.13 2.77 2.00 KA-AN1', 1 to 5", wrong, where)
         note(index, "annotation", "one row of ratings for a picture", twice, where)
+        if self._tables and not wrong and ratings.keys().isdisjoint(pictures):
+            found = f"none of {len(ratings)} rows does"
+            index.findings.append(Finding("annotation", "ratings of which most name a picture", found, where))
         return ratings
+
+
+def _parse(file: str) -> Name | None:
+    stem, _, suffix = file.rpartition(".")
+    return Name.parse(stem) if suffix.lower() == "tiff" else None
 
 
 def _rows(lines: list[str]) -> Iterator[str]:
@@ -185,7 +194,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
         for number in (1, 2, 3)
         if number < 3 or person < place
     ]
-    counts = {"subjects": len(subjects)}
+    counts = Counter(subjects=len(subjects))
     rows: list[str] = []
     with site.progress("drawing jaffe", len(places)) as advance:
         for serial, (person, code, number) in enumerate(places, start=1):
@@ -194,7 +203,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
             save(site.folder / f"{name.stem}.tiff", grey(face.image))
             means = " ".join(f"{_rating(label, rated, serial):.2f}" for rated in RATED)
             rows.append(f"{serial} {means} {name.picture}")
-            counts |= {key: counts.get(key, 0) + 1 for key in ("images", label)}
+            counts.update(["images", label])
             advance()
     (site.folder / "README_FIRST.txt").write_text(_README.format("\n".join(rows)))
     return counts
@@ -235,7 +244,9 @@ ENTRIES = [
             homepage="https://zenodo.org/records/3451524",
             citation="Lyons, Akamatsu, Kamachi & Gyoba, Coding facial expressions with Gabor wavelets, FG 1998",
             notes="The label is the expression that was posed; the ratings, 1 to 5, say what others saw. An image "
-            "without a row in the table has none.",
+            "without a row in the table has none. Of the release's 219 rows seven name no image of it and are passed "
+            "over: KM-DI2, KM-HA5, KM-SA4, KR-HA3, NM-DI2, TM-HA4, and YN-HA2, where YM-HA2 seems to be meant: "
+            "YM.HA2 has no ratings.",
         ),
     )
 ]

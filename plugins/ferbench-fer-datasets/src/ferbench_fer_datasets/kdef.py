@@ -9,7 +9,8 @@ is −45, and the right profiles are positive: the very numbers that papers prin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -19,7 +20,7 @@ from ferbench import DatasetCard, DatasetEntry
 from ferbench.data.files import FileOptions, FileSource, Index, Kind, Sample, Value
 from ferbench.data.findings import Finding
 from ferbench.data.replica import ReplicaSite
-from ferbench_fer_datasets.notes import is_picture, note
+from ferbench_fer_datasets.notes import is_picture, note, only_prefix, prefixes
 
 EXPRESSIONS = {
     "AF": "fear",
@@ -49,8 +50,14 @@ kdef/
                           HA happy, NE neutral, SA sad, SU surprised), angle (FL full left profile, HL half left
                           profile, S straight, HR half right, FR full right); 562 × 762
                           AF31V.JPG and AM31H.JPG are named so in the release: AF31SAHL and AM31SUHR
+
+The folders may lie deeper, as the archive unpacks: KDEF_and_AKDEF/KDEF/AF01/… Its AKDEF/, averaged faces, is not read.
 """
 
+AVERAGED = "AKDEF/"
+"""The averaged faces that come in the same archive."""
+
+_FOLDER = r"[AB][FM]\d\d/"
 _STEM = re.compile(rf"([AB])([FM])(\d{{2}})({'|'.join(EXPRESSIONS)})({'|'.join(ANGLES)})")
 
 Session = Literal["A", "B"]
@@ -138,7 +145,9 @@ class Kdef(FileSource[KdefOptions]):
     def read(self) -> Index:
         """Read names of folders and files."""
         index = Index()
-        pictures = sorted(file for file in self.files if is_picture(file))
+        pictures = sorted(file for file in self.files if is_picture(file) and f"/{AVERAGED}" not in f"/{file}")
+        top = only_prefix(index, prefixes(pictures, _FOLDER), "AF01 to BM35")
+        pictures = [file for file in pictures if file.startswith(top)]
         if not pictures:
             index.findings.append(Finding("structure", "folders AF01 to BM35 with images", "no image", "."))
             return index
@@ -146,7 +155,7 @@ class Kdef(FileSource[KdefOptions]):
         contradicting: list[str] = []
         subjects: set[str] = set()
         for file in pictures:
-            folder, _, image = file.rpartition("/")
+            folder, _, image = file.removeprefix(top).rpartition("/")
             stem, _, suffix = image.rpartition(".")
             name = Name.parse(stem) if suffix.upper() == "JPG" else None
             if name is None:
@@ -175,25 +184,35 @@ class Kdef(FileSource[KdefOptions]):
 def write(site: ReplicaSite) -> Mapping[str, int]:
     """Write a replica: everybody shows everything in both sessions, each at one angle in turn.
 
-    Half of the people are women; the last of each sex has the number 31, for the sake of the two misnamed files.
+    Half of the people are women. The last of up to 31 of each sex has the number 31, for the sake of the two misnamed
+    files; there are no more people than in the release.
     """
-    women = (site.subjects + 1) // 2
+    people = min(site.subjects, 2 * PEOPLE)
+    women = (people + 1) // 2
     names = [
         name
-        for sex, count in (("F", women), ("M", site.subjects - women))
-        for person in range(1, count + 1)
-        for name in _names_of(sex, 31 if person == count else person)
+        for sex, count in (("F", women), ("M", people - women))
+        for person in _numbers(count)
+        for name in _names_of(sex, person)
     ]
     as_released = {right: wrong for wrong, right in ERRATA.items()}
-    counts = {"subjects": site.subjects}
+    counts = Counter(subjects=people)
     with site.progress("drawing kdef", len(names)) as advance:
         for name in names:
             stem = as_released.get(name.stem, name.stem)
             _draw(site, name, f"{name.folder}/{stem}.JPG")
-            keys = ("images", f"session {name.session}", EXPRESSIONS[name.expression], f"angle {name.angle}")
-            counts |= {key: counts.get(key, 0) + 1 for key in keys}
+            counts.update(["images", f"session {name.session}", EXPRESSIONS[name.expression], f"angle {name.angle}"])
             advance()
     return counts
+
+
+def _numbers(count: int) -> Sequence[int]:
+    """Return the numbers of so many people, 31 among them.
+
+    >>> _numbers(3)
+    [1, 2, 31]
+    """
+    return [*range(1, count), 31] if 0 < count <= 31 else list(range(1, count + 1))
 
 
 def _names_of(sex: str, person: int) -> list[Name]:

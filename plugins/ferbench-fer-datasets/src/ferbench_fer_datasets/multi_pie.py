@@ -10,6 +10,7 @@ count the other way print the same cameras with opposite signs.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -75,6 +76,8 @@ multi-pie/
 _FILE = re.compile(
     r"data/session(\d\d)/multiview/(\d{3})/(\d\d)/(\d\d)_(\d)/(\d{3})_(\d\d)_(\d\d)_(\d\d)(\d)_(\d\d)\.png"
 )
+_CELL = "session {}/camera {}/light {:02d}"
+"""What images are counted by."""
 
 Camera = Literal[
     "11_0",
@@ -157,6 +160,11 @@ class Name:
         return RECORDINGS.get((self.session, self.recording))
 
     @property
+    def cell(self) -> str:
+        """What the image is counted by: session, camera and light."""
+        return _CELL.format(self.session, self.camera, self.light)
+
+    @property
     def is_known(self) -> bool:
         """Whether recording, camera and light are among the release's."""
         return self.label is not None and self.camera in CAMERAS and self.light < LIGHTS
@@ -173,8 +181,39 @@ class MultiPie(FileSource[MultiPieOptions]):
         return {"subject": str, "pose": (), "session": str, "camera": str, "light": ()}
 
     def official(self) -> Mapping[str, int]:
-        """Return the release's number of subjects, and of those in each session."""
-        return {"subjects": SUBJECTS} | {f"session {number}/subjects": count for number, count in SESSIONS.items()}
+        """Return the release's number of subjects, of those in each session, of its images at each camera and light.
+
+        The images are the product of a session's subjects, recordings, cameras and lights: 754,200 in all, where the
+        release speaks of more than 750,000.
+        """
+        recordings = Counter(session for session, _ in RECORDINGS)
+        return {
+            "subjects": SUBJECTS,
+            **{f"session {session}/subjects": count for session, count in SESSIONS.items()},
+            **{
+                _CELL.format(session, camera, light): count * recordings[session]
+                for session, count in SESSIONS.items()
+                for camera in CAMERAS
+                for light in range(LIGHTS)
+            },
+        }
+
+    def expected_counts(self) -> Mapping[str, int]:
+        """Return the numbers of subjects, and of images at the cameras and lights that the options ask for.
+
+        Whoever needs five cameras and one light need not keep the other 749,595 images.
+        """
+        unwanted = {
+            _CELL.format(session, camera, light)
+            for session in SESSIONS
+            for camera in CAMERAS
+            for light in range(LIGHTS)
+            if not self._asks_for(camera, light)
+        }
+        return {name: count for name, count in super().expected_counts().items() if name not in unwanted}
+
+    def _asks_for(self, camera: str, light: int) -> bool:
+        return camera in self.options.cameras and light in self.options.lights
 
     def read(self) -> Index:
         """Read names of folders and files."""
@@ -205,8 +244,9 @@ class MultiPie(FileSource[MultiPieOptions]):
         return index
 
     def _take(self, index: Index, file: str, name: Name) -> None:
-        if name.camera not in self.options.cameras or name.light not in self.options.lights or name.label is None:
+        if name.label is None or not self._asks_for(name.camera, name.light):
             return
+        index.count(name.cell)
         columns: dict[str, Value] = {
             "subject": f"{name.subject:03d}",
             "pose": CAMERAS[name.camera],
@@ -227,7 +267,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
     """Write a replica: half of the people come to all four sessions, the others to some, each seen by some cameras."""
     names = [
         Name(person + 1, session, recording, camera, light)
-        for person in range(site.subjects)
+        for person in range(min(site.subjects, SUBJECTS))
         for session, recording in RECORDINGS
         if _attends(person, session)
         for camera, light in _shots(person, session, recording)
@@ -251,7 +291,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
     counts = {"subjects": len({name.subject for name in names})}
     for session in SESSIONS:
         counts[f"session {session}/subjects"] = len({name.subject for name in names if name.session == session})
-    return counts
+    return counts | Counter(name.cell for name in names)
 
 
 def _attends(person: int, session: int) -> bool:
@@ -282,12 +322,16 @@ ENTRIES = [
             classes=CLASSES,
             attributes=("subject", "pose", "session", "camera", "light"),
             label_columns=("session",),  # half of the expressions were recorded in one session only
-            counts=(("subjects", SUBJECTS), *((f"session {number}", count) for number, count in SESSIONS.items())),
+            counts=(
+                ("subjects", SUBJECTS),
+                *((f"session {number}/subjects", count) for number, count in SESSIONS.items()),
+            ),
             layout=LAYOUT,
             licence="research use, by agreement with Carnegie Mellon University, for a fee",
             homepage="https://www.cs.cmu.edu/afs/cs/project/PIE/MultiPie/Multi-Pie/Home.html",
             citation="Gross, Matthews, Cohn, Kanade & Baker, Multi-PIE, Image and Vision Computing 28(5), 2010",
             notes="Poses are the cameras' nominal angles; which side is positive is inferred, see the module. "
+            "Counts are of subjects, and of the images at the cameras and lights asked for. "
             "'smile', 'squint' and 'scream' are classes of their own: a mapping to happiness and the like is a "
             "benchmark's choice.",
         ),

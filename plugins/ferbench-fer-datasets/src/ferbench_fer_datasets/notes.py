@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 from ferbench.data.files import Index
 from ferbench.data.findings import Check, Finding, listed
@@ -33,3 +34,34 @@ def is_picture(file: str) -> bool:
     (True, False)
     """
     return file.lower().endswith(IMAGE_SUFFIXES)
+
+
+def prefixes(files: Iterable[str], marker: str) -> Sequence[str]:
+    r"""Return the folders in which something lies: one archive unpacks deeper than the next.
+
+    Args:
+        files: paths with '/'.
+        marker: a regular expression of how a path goes on below such a folder.
+
+    Returns:
+        Each with '/' at its end, "" for the top; in alphabetical order.
+
+    >>> prefixes(["Emotion/Emotion/S005/001/S005_001_00000011_emotion.txt", "Emotion/readme.txt"], r"Emotion/S\d{3}/")
+    ['Emotion/']
+    """
+    below = re.compile(rf"((?:[^/]+/)*?)(?:{marker})")
+    return sorted({match[1] for match in map(below.match, files) if match})
+
+
+def only_prefix(index: Index, found: Sequence[str], what: str) -> str:
+    """Return the one folder in which something lies, "" where it is nowhere; several are a finding.
+
+    Args:
+        index: what is being read.
+        found: `prefixes`.
+        what: lies there, for the message.
+    """
+    if len(found) > 1:
+        places = [prefix or "." for prefix in found]
+        note(index, "structure", f"one folder with {what}", places, ".")
+    return found[0] if found else ""

@@ -13,7 +13,7 @@ from ferbench import DatasetCard, DatasetEntry
 from ferbench.data.files import FileSource, Index, Kind, Sample
 from ferbench.data.findings import Finding
 from ferbench.data.replica import ReplicaSite
-from ferbench_fer_datasets.notes import is_picture, note
+from ferbench_fer_datasets.notes import is_picture, note, only_prefix, prefixes
 from ferbench_fer_datasets.sequences import Frames, SequenceOptions, frames_needed
 
 CAMERAS, LIGHTS = ("VL", "NI"), ("Dark", "Strong", "Weak")
@@ -28,20 +28,22 @@ FOLDERS = {
 }
 
 PEOPLE = 80
-PREFIX = "OriginalImg/"
-"""The folder above the cameras' in the archive of whole images; may be there or not."""
+CROPPED = "PreProcess"
+"""How the release's folder of cropped images begins, wherever it lies."""
 
 LAYOUT = """
 oulu-casia/
-└── VL/                          visible light; NI/ is near infrared. Both may lie in OriginalImg/, as in the archive
+└── VL/                          visible light; NI/ is near infrared. Both may lie deeper, in one folder, as the
+    │                            archive unpacks: OriginalImg/VL/…, B_OriginalImg/OriginalImg/VL/…
     └── Strong/                  also Dark/, Weak/
         └── P001/                to P080
             └── Anger/           Disgust, Fear, Happiness, Sadness, Surprise
                 └── 000.jpeg     frames from 000, neutral, to the peak
 """
 
+_CONDITION = rf"(?:{'|'.join(CAMERAS)})/(?:{'|'.join(LIGHTS)})/"
 _FRAME = re.compile(
-    rf"({PREFIX})?({'|'.join(CAMERAS)})/({'|'.join(LIGHTS)})/(P\d{{3}})/({'|'.join(FOLDERS)})/(\d{{3}})\.jpeg"
+    rf"({'|'.join(CAMERAS)})/({'|'.join(LIGHTS)})/(P\d{{3}})/({'|'.join(FOLDERS)})/(\d{{3}})(?i:\.jpeg)"
 )
 
 Key = tuple[str, str, str]
@@ -89,7 +91,8 @@ class OuluCasia(FileSource[OuluCasiaOptions]):
 
         The release comes in several archives: whoever needs one condition need not fetch the others.
         """
-        known = {"/".join(match.group(2, 3)) for match in map(_FRAME.match, self.files) if match} | {self._condition}
+        frames = (_FRAME.fullmatch(file.removeprefix(self._top)) for file in self._pictures)
+        known = {"/".join(match.group(1, 2)) for match in frames if match} | {self._condition}
         return {name: count for name, count in super().expected_counts().items() if name.rsplit("/", 1)[0] in known}
 
     @property
@@ -97,12 +100,27 @@ class OuluCasia(FileSource[OuluCasiaOptions]):
         return f"{self.options.camera}/{self.options.light}"
 
     @cached_property
+    def _pictures(self) -> Sequence[str]:
+        """The pictures in alphabetical order, without the cropped ones."""
+        return sorted(
+            file
+            for file in self.files
+            if is_picture(file) and not any(folder.startswith(CROPPED) for folder in file.split("/")[:-1])
+        )
+
+    @cached_property
+    def _prefixes(self) -> Sequence[str]:
+        """The folders in which cameras' folders lie: one, or none."""
+        return prefixes(self._pictures, _CONDITION)
+
+    @property
     def _top(self) -> str:
-        return PREFIX if any(file.startswith(PREFIX) for file in self.files) else ""
+        return next(iter(self._prefixes), "")
 
     def read(self) -> Index:
         """Read names of folders and files."""
         index = Index()
+        only_prefix(index, self._prefixes, "the cameras' folders")
         sequences = self._sequences(index)
         if not any(condition == self._condition for condition, _, _ in sequences):
             where = f"{self._top}{self._condition}"
@@ -118,37 +136,35 @@ class OuluCasia(FileSource[OuluCasiaOptions]):
     def _sequences(self, index: Index) -> dict[Key, Frames]:
         sequences: dict[Key, Frames] = {}
         misnamed: list[str] = []
-        twice: list[str] = []
-        tops = tuple(f"{top}{camera}/" for top in ("", PREFIX) for camera in CAMERAS)
-        for file in sorted(self.files):
-            if not (file.startswith(tops) and is_picture(file)):
+        tops = tuple(f"{self._top}{camera}/" for camera in CAMERAS)
+        for file in self._pictures:
+            if not file.startswith(tops):
                 continue
-            match = _FRAME.fullmatch(file)
+            match = _FRAME.fullmatch(file.removeprefix(self._top))
             if match is None:
                 misnamed.append(file)
-            elif (match[1] or "") != self._top:
-                twice.append(file)
             else:
-                key = ("/".join(match.group(2, 3)), match[4], match[5])
-                sequences.setdefault(key, Frames()).by_number[int(match[6])] = file
+                key = ("/".join(match.group(1, 2)), match[3], match[4])
+                sequences.setdefault(key, Frames()).by_number[int(match[5])] = file
         note(index, "annotation", "names such as VL/Strong/P001/Anger/000.jpeg", misnamed, self._top or ".")
-        note(index, "structure", f"all cameras in {PREFIX}, or none", twice, ".")
-        broken = ["/".join(key) for key, frames in sequences.items() if not frames.is_complete(first=0)]
-        note(index, "missing-image", "frames numbered from 000 on without a gap", broken, self._top or ".")
         return sequences
 
     def _sample(self, index: Index, sequences: Mapping[Key, Frames]) -> None:
         needed = frames_needed(self.options)
+        broken: list[str] = []
         short: list[str] = []
         for (condition, subject, folder), frames in sequences.items():
             if condition != self._condition:
                 continue
+            if not frames.is_complete(first=0):
+                broken.append(f"{condition}/{subject}/{folder}")
             if len(frames.by_number) < needed:
                 short.append(f"{condition}/{subject}/{folder}")
                 continue
             for file, label in frames.used(FOLDERS[folder], self.options).items():
                 # The name without the prefix: the same image has the same id, wherever the cameras lie.
                 index.samples.append(Sample(file.removeprefix(self._top), file, label, {"subject": subject}))
+        note(index, "missing-image", "frames numbered from 000 on without a gap", broken, self._top or ".")
         note(index, "missing-image", f"at least {needed} frames, for these options", short, self._top or ".")
 
 
@@ -177,7 +193,8 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
     Not everybody shows everything, so that no two neighbouring expressions are equally frequent. Near infrared is
     grey, dark is dark.
     """
-    strong = [(person, folder) for person in range(site.subjects) for folder in FOLDERS if _is_shown(person, folder)]
+    people = range(min(site.subjects, PEOPLE))
+    strong = [(person, folder) for person in people for folder in FOLDERS if _is_shown(person, folder)]
     elsewhere = [f"{camera}/{light}" for camera in CAMERAS for light in LIGHTS if (camera, light) != ("VL", "Strong")]
     with site.progress("drawing oulu-casia", len(strong) + 2 * len(elsewhere)) as advance:
         for person, folder in strong:
@@ -187,7 +204,7 @@ def write(site: ReplicaSite) -> Mapping[str, int]:
             for folder in ("Anger", "Surprise"):
                 _write_sequence(site, condition, 0, folder, _FRAMES[::3])
                 advance()
-    sequences = {folder: sum(_is_shown(person, folder) for person in range(site.subjects)) for folder in FOLDERS}
+    sequences = {folder: sum(_is_shown(person, folder) for person in people) for folder in FOLDERS}
     counts = _counts(["VL/Strong"], sequences) | _counts(elsewhere, {"Anger": 1, "Surprise": 1})
     return counts | {"VL/Strong/subjects": len({person for person, _ in strong})}
 
@@ -223,15 +240,16 @@ ENTRIES = [
             title="Oulu-CASIA NIR & VIS facial expression database",
             classes=tuple(FOLDERS.values()),
             attributes=("subject",),
-            counts=(("subjects", PEOPLE), ("sequences in each of six conditions", PEOPLE * len(FOLDERS))),
+            counts=(("VL/Strong/subjects", PEOPLE), ("VL/Strong/sequences", PEOPLE * len(FOLDERS))),
             layout=LAYOUT,
             licence="research use, by agreement with the University of Oulu",
             homepage="https://www.oulu.fi/en/university/faculties-and-units/"
             "faculty-information-technology-and-electrical-engineering/center-machine-vision-and-signal-analysis",
             citation="Zhao, Huang, Taini, Li & Pietikäinen, Facial expression recognition from near-infrared videos, "
             "Image and Vision Computing 29(9), 2011",
-            notes="Counts are of sequences, in each condition that is there. The cropped images that the release "
-            "also offers (PreProcess_Img) are not read.",
+            notes="Counts are of sequences, the same in each of the six conditions; conditions that are not there are "
+            "not missed unless the options ask for them. The cropped images that the release also offers "
+            "(PreProcess_Img) are not read.",
         ),
     )
 ]

@@ -40,6 +40,11 @@ class Frames:
         """The files, first frame first."""
         return [self.by_number[number] for number in sorted(self.by_number)]
 
+    @property
+    def last(self) -> int:
+        """The number of the last frame."""
+        return max(self.by_number)
+
     def is_complete(self, first: int) -> bool:
         """Return whether the frames are numbered from `first` on, without a gap."""
         return sorted(self.by_number) == list(range(first, first + len(self.by_number)))

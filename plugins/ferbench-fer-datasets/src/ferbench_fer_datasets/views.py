@@ -48,12 +48,20 @@ def read_scan(path: Path) -> Scan:
     """Read a mesh and its texture.
 
     Args:
-        path: a `.wrl` file whose texture lies beside it.
+        path: a `.wrl` file, `<model>_F3D.wrl`, whose texture, `<model>_….bmp`, lies beside it.
 
     Raises:
-        DataError: one of them cannot be read.
+        DataError: one of them cannot be read, or the texture is named after something else than the model.
     """
     mesh = read_mesh(path)
+    model = path.name.removesuffix("F3D.wrl")
+    if not mesh.texture.startswith(model):  # what is not named after the model is in no hash of its files
+        raise DataError(
+            expected=f"a texture {model}…",
+            found=f"{mesh.texture!r}, which {path.name} names",
+            where=str(path),
+            remedy="copy the model and its texture from the release, with the names they have there",
+        )
     beside = path.with_name(mesh.texture)
     texture = cv2.imread(str(beside), cv2.IMREAD_COLOR_RGB) if beside.is_file() else None
     if texture is None:
