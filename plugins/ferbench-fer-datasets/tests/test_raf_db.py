@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ferbench import Site
 from ferbench.data.verify import verify
 from ferbench.errors import DataError
-from ferbench_fer_datasets.raf_db import CODES, LIST, RafDb, RafDbOptions
+from ferbench_fer_datasets.raf_db import BOXES, CODES, LIST, RafDb, RafDbOptions
 from ferbench_fer_datasets.wild import cast
 
 ALIGNED = "Image/aligned"
@@ -44,20 +44,58 @@ def test_a_replica_verifies(replica, opened, tmp_path):
     assert list(found.findings) == []
 
 
-def test_codes_are_those_of_the_release(replica, opened):
-    sample = opened("raf-db", replica("raf-db")).index.samples[0]
-    code = int(lines(replica("raf-db"))[0].split()[1])
-    names = {1: "surprise", 2: "fear", 3: "disgust", 4: "happiness", 5: "sadness", 6: "anger", 7: "neutral"}
-    assert sample.label == names[code]
-
-
 def test_the_last_line_has_no_end(replica):
     assert not (replica("raf-db") / LIST).read_text().endswith("\n")
 
 
-def test_original_images_on_request(replica, rows):
-    data = rows("raf-db", replica("raf-db"), images="original")
+def test_original_images_on_request_with_the_box_of_the_labelled_face(replica, opened, rows):
+    folder = replica("raf-db")
+    data = rows("raf-db", folder, images="original")
+    assert data.column_names == ["id", "image", "label", "split", "box"]
     assert data[0]["image"].size == (150, 130)
+    for row in data.remove_columns("image"):
+        path = folder / BOXES / row["id"].replace(".jpg", "_boundingbox.txt")
+        assert row["box"] == [float(edge) for edge in path.read_text().split()]
+    annotations = set(opened("raf-db", folder, images="original").index.annotations)
+    assert annotations == {LIST, *(f"{BOXES}{path.name}" for path in (folder / BOXES).iterdir())}
+    assert set(opened("raf-db", folder).index.annotations) == {LIST}  # an aligned image is cut to its face
+    found = verify(opened("raf-db", folder, images="original"), "raf-db", site=Site(folder.parent))
+    assert list(found.findings) == []
+
+
+def test_boxes_came_with_version_1_1(copy_of, opened, rows):
+    folder = copy_of("raf-db")
+    shutil.rmtree(folder / "Annotation")
+    assert opened("raf-db", folder, images="original").index.findings == []
+    assert "box" not in rows("raf-db", folder, images="original").column_names
+
+
+def test_the_archive_s_own_folder_may_stand_between(copy_of, opened):
+    folder = copy_of("raf-db")
+    before = opened("raf-db", folder, images="original").index.samples
+    (folder / "basic").mkdir()
+    for name in ("EmoLabel", "Image", "Annotation"):
+        (folder / name).rename(folder / "basic" / name)
+    # Whoever asked for both has the compound set beside it.
+    (folder / "compound" / "EmoLabel").mkdir(parents=True)
+    (folder / "compound" / LIST).write_text("train_00001.jpg 11")
+    for images in ("original", "aligned"):
+        index = opened("raf-db", folder, images=images).index
+        assert index.findings == []
+        assert [(one.id, one.label) for one in index.samples] == [(one.id, one.label) for one in before]
+    assert [one.columns for one in opened("raf-db", folder, images="original").index.samples] == [
+        one.columns for one in before
+    ]
+    assert all(one.file.startswith("basic/Image/aligned/") for one in index.samples)
+
+
+def test_two_copies_in_one_folder_are_a_finding(copy_of, finding):
+    folder = copy_of("raf-db")
+    (folder / "old" / "EmoLabel").mkdir(parents=True)
+    shutil.copy(folder / LIST, folder / "old" / LIST)
+    found = finding("raf-db", folder)
+    assert found.check == "structure"
+    assert set(found.items) == {".", "old/"}
 
 
 def test_the_release_has_the_numbers_that_its_makers_state():
@@ -146,6 +184,40 @@ def test_one_fault_is_one_finding(copy_of, finding, rows, spoil, check):
     assert found.check == check
     with pytest.raises(DataError, match=match):
         rows("raf-db", folder, counts="any")
+
+
+def box_of(folder: Path, stem: str) -> Path:
+    return folder / BOXES / f"{stem}_boundingbox.txt"
+
+
+def forget_a_box(folder: Path) -> str:
+    box_of(folder, "train_00002").unlink()
+    return "a box for every image.*; found 1: train_00002.jpg"
+
+
+def spoil_a_box(folder: Path) -> str:
+    box_of(folder, "train_00002").write_text("10 20 nan 140")
+    return "four numbers.*; found 1: .*train_00002_boundingbox.txt"
+
+
+def turn_a_box(folder: Path) -> str:
+    box_of(folder, "test_0003").write_text("110 20 10 140")
+    return "four numbers.*; found 1: .*test_0003_boundingbox.txt"
+
+
+def cut_a_box(folder: Path) -> str:
+    box_of(folder, "test_0003").write_text("110 20 130")
+    return "four numbers.*; found 1: .*test_0003_boundingbox.txt"
+
+
+@pytest.mark.parametrize("spoil", [forget_a_box, spoil_a_box, turn_a_box, cut_a_box])
+def test_one_wrong_box_is_one_finding_where_boxes_are_read(copy_of, finding, opened, rows, spoil):
+    folder = copy_of("raf-db")
+    match = spoil(folder)
+    assert finding("raf-db", folder, images="original").check == "annotation"
+    with pytest.raises(DataError, match=match):
+        rows("raf-db", folder, images="original")
+    assert opened("raf-db", folder).index.findings == []
 
 
 def test_other_numbers_stop_a_run_unless_they_are_accepted(copy_of, opened, rows):
