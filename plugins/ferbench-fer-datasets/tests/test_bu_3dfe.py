@@ -184,6 +184,10 @@ def test_a_view_turns_the_face_the_right_way(yaw: int, scan: Scan, name: Name) -
     assert right > wrong + 0.2
 
 
+def test_another_seed_draws_another_person(name: Name) -> None:
+    assert not np.array_equal(frontal(pose(name, 0)), frontal(pose(name, 1)))
+
+
 def test_views_are_centred_at_one_scale(scan: Scan) -> None:
     for yaw in (-90, -45, 0, 60, 90):
         inside = render(scan, yaw, 96).any(axis=2)

@@ -145,6 +145,12 @@ def test_a_left_profile_has_its_nose_at_the_left(replica: Callable[[str], Path],
         assert _alike(middle, drawn) > 0.9 > _alike(middle[:, ::-1], drawn)
 
 
+def test_another_seed_draws_another_person() -> None:
+    shot = Shot(3, "neutral", size=64)
+    assert np.array_equal(draw(shot, 0).image, draw(shot, 0).image)
+    assert not np.array_equal(draw(shot, 0).image, draw(shot, 1).image)
+
+
 def _alike(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
