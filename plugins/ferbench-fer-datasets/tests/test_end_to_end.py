@@ -66,7 +66,7 @@ def finished(replica: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
     (folder / "data").mkdir()
     for name in (*OFFICIAL, *FOLDS, "lfw"):
         (folder / "data" / name).symlink_to(replica(name))
-    for image in sorted((replica("sfew") / "Train").glob("*/*"))[::2]:
+    for image in sorted(path for path in (replica("sfew") / "Train").glob("*/*") if path.is_file())[::2]:
         target = folder / "data" / "my-faces" / image.parent.name / f"{image.stem}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.open(image).save(target)
