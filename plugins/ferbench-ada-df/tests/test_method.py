@@ -73,16 +73,26 @@ def test_the_target_branch_learns_from_what_the_option_says(toys: Toys, distribu
     assert context.logs["target"] == pytest.approx([expected.item()], rel=1e-4)
 
 
-def test_gradients_pass_through_the_fusion_into_the_auxiliary_branch_and_its_attention(toys: Toys) -> None:
-    method = toys.build(batch_size=10)
+@pytest.mark.parametrize(
+    ("fusion_gradient", "label", "attention"), [("all", True, True), ("labels", True, False), ("none", False, False)]
+)
+def test_the_divergence_trains_through_its_goal_what_the_option_says(
+    toys: Toys, fusion_gradient: str, label: bool, attention: bool
+) -> None:
+    method = toys.build(batch_size=10, fusion_gradient=fusion_gradient)
     maps = method.stem(batch_of().images)
     auxiliary, target = method.auxiliary(maps), method.target(maps)
-    weights = normalised((auxiliary.weights + target.weights) / 2, 0.2)
-    goal = method._goal(auxiliary.logits.softmax(dim=1), batch_of().labels, weights)
-    divergence(goal, target.logits).backward()
-    for part in (method.auxiliary.head.weight, method.auxiliary.attention.weight, method.target.attention.weight):
-        assert part.grad is not None
-        assert part.grad.abs().sum() > 0
+    weights = normalised(auxiliary.weights, 0.2)
+    distribution = auxiliary.logits.softmax(dim=1)
+    for part in (weights, distribution):
+        part.retain_grad()
+    divergence(method._goal(distribution, batch_of().labels, weights), target.logits).backward()
+    assert (distribution.grad is not None) == label
+    assert (weights.grad is not None) == attention
+    reached = [part for part in (distribution, weights) if part.grad is not None]
+    assert all(part.grad.abs().sum() > 0 for part in reached)
+    assert target.logits.requires_grad
+    assert method.target.head.weight.grad.abs().sum() > 0
 
 
 def test_the_stem_is_frozen_but_its_statistics_move(toys: Toys) -> None:

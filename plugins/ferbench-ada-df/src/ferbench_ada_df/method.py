@@ -84,8 +84,16 @@ class AdaDF(TrainingRecipe[AdaDFOptions]):
         return rank_regularisation(attention, high, count - high, self.options.margin)
 
     def _goal(self, label: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-        """Return what the target branch learns: (N, K) distributions, through which gradients pass as in the code."""
+        """Return what the target branch learns: (N, K) distributions, through which gradients pass as in the code.
+
+        Unless `fusion_gradient` says otherwise. Through the weights the divergence falls fastest where they fall: at
+        high learning rates attention then goes to 0 and takes the features with it (see the README).
+        """
         of_class = self.class_distributions[labels]
+        if self.options.fusion_gradient != "all":
+            weights = weights.detach()
+        if self.options.fusion_gradient == "none":
+            label = label.detach()
         if self.options.distributions == "class":
             return of_class
         return label if self.options.distributions == "label" else fused(label, of_class, weights)

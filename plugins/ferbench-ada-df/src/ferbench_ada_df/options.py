@@ -106,6 +106,11 @@ class AdaDFOptions(RecipeOptions):
         description="M / N: share of a batch in the high group",
         json_schema_extra={"paper": 0.7},
     )
+    fusion_gradient: Literal["all", "labels", "none"] = Field(
+        default="all",
+        description="what the divergence trains through its goal; the paper is silent, the authors' loop trains all: "
+        "label distributions and attention weights",
+    )
     class_images: Literal["augmented", "plain"] = Field(
         default="augmented",
         description="images behind the class distributions; the paper is silent, the authors' loop augments them",
