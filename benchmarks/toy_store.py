@@ -34,6 +34,7 @@ def make_store(images: int, size: int) -> PreparedSpec:
         pa.table({"id": ids, "label": labels, "subject": subjects, "split": split}), folder / "table.parquet"
     )
     info = {"dataset": "random", "classes": CLASSES, "images": images, "columns": ["subject", "split"], "hidden": []}
+    info["no_face"] = {"policy": "error", "count": 0, "ids": [], "dropped": []}
     (folder / "store.json").write_text(json.dumps(info))
     return spec
 
