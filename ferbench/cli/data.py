@@ -11,7 +11,10 @@ import typer
 from ferbench.cli.options import AsJson, Config, DataRoot, load
 
 if TYPE_CHECKING:
+    from ferbench.data.contents import Contents
     from ferbench.data.verify import Verification
+    from ferbench.datasource import DataSource
+    from ferbench.options import Options
 
 data_app = typer.Typer(help="Data sets: list, layout, verify, replica, prepare.", no_args_is_help=True)
 
@@ -152,17 +155,10 @@ def verify_command(  # noqa: PLR0913  one parameter an option
 
     Exit code 1 when anything differs from what is expected and is not accepted.
     """
-    from rich.console import Console
-
-    from ferbench.canonical import digest
     from ferbench.data.contents import Contents
-    from ferbench.data.prepare import source_cache
-    from ferbench.data.verify import verify
-    from ferbench.datasource import Site
     from ferbench.options import parse_options
     from ferbench.places import write_atomically
     from ferbench.plugins import discover, import_factory
-    from ferbench.run.display import RunDisplay
     from ferbench.run.session import cores
 
     accepted = _checks(accept or [])
@@ -170,15 +166,27 @@ def verify_command(  # noqa: PLR0913  one parameter an option
     options = parse_options(provided.entry.options, _options_of(option or []), f"data set {dataset}, --option")
     source = import_factory(provided)(options, _own_folder(dataset, data_root, needed=provided.entry.needs_root))
     known = Contents.read(manifest) if manifest is not None else None
-    processes = workers or cores()
-    with RunDisplay(Console(stderr=True)) as display:
-        cache = source_cache(dataset, digest(source.identity()), source.deciding_options())
-        site = Site(cache, processes, display.bar)
-        found = verify(source, dataset, known=known, workers=processes, site=site, progress=display.bar)
+    found = _verified(source, dataset, known, workers or cores())
     if write_manifest is not None:
         write_atomically(write_manifest, found.contents.write())
     typer.echo(json.dumps(found.as_json(), indent=1) if as_json else _told(found))
     raise typer.Exit(1 if any(finding.check not in accepted for finding in found.findings) else 0)
+
+
+def _verified(source: DataSource[Options], name: str, known: Contents | None, workers: int) -> Verification:
+    """Verify under a progress bar, in the cache that preparation would use too."""
+    from rich.console import Console
+
+    from ferbench.canonical import digest
+    from ferbench.data.prepare import source_cache
+    from ferbench.data.verify import verify
+    from ferbench.datasource import Site
+    from ferbench.run.display import RunDisplay
+
+    cache = source_cache(name, digest(source.identity()), source.deciding_options())
+    with RunDisplay(Console(stderr=True)) as display:
+        site = Site(cache, workers, display.bar)
+        return verify(source, name, known=known, workers=workers, site=site, progress=display.bar)
 
 
 def _own_folder(dataset: str, folder: Path | None, *, needed: bool) -> Path | None:
