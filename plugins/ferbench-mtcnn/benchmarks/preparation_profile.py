@@ -23,6 +23,7 @@ from typing import Any
 from unittest.mock import patch
 
 from ferbench import DataSource, Site
+from ferbench.canonical import digest
 from ferbench.data import detection
 from ferbench.data import prepare as preparing
 from ferbench.data.image_folder import ImageFolder, ImageFolderOptions
@@ -87,7 +88,7 @@ def main() -> None:
     source, name = source_of(chosen)
     options = MtcnnOptions(mirror=not chosen.no_mirror)
     with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, FERBENCH_CACHE=cache):
-        spec = PreparedSpec(name, {}, "profile", "mtcnn", options.model_dump(mode="json"), "", "center-crop", "")
+        spec = PreparedSpec(name, {}, digest(source.identity()), "mtcnn", options.model_dump(mode="json"), "", "center-crop", "")
         rendered = preparing.source_cache(spec.dataset, spec.identity, spec.options)
         rendered.mkdir(parents=True)
         count = len(source.load(Site(rendered, chosen.workers)))
