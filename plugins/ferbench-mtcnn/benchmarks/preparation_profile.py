@@ -88,7 +88,8 @@ def main() -> None:
     source, name = source_of(chosen)
     options = MtcnnOptions(mirror=not chosen.no_mirror)
     with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, FERBENCH_CACHE=cache):
-        spec = PreparedSpec(name, {}, digest(source.identity()), "mtcnn", options.model_dump(mode="json"), "", "center-crop", "")
+        identity = digest(source.identity())
+        spec = PreparedSpec(name, {}, identity, "mtcnn", options.model_dump(mode="json"), "", "center-crop", "")
         rendered = preparing.source_cache(spec.dataset, spec.identity, spec.options)
         rendered.mkdir(parents=True)
         count = len(source.load(Site(rendered, chosen.workers)))
