@@ -1,0 +1,1 @@
+"""Controlled data sets for ferbench: rotated and scaled digits, dSprites, drawn sprites."""

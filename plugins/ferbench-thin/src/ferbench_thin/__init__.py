@@ -1,0 +1,1 @@
+"""THIN for ferbench: tree-gated ensembles conditioned by an exogenous variable, with the paper's tables."""
