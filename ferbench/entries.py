@@ -68,6 +68,8 @@ class DatasetEntry:
 
     Attributes:
         needs_root: True when the images are the user's own, under `--data-root`/<name>.
+        folder: the folder below `--data-root` that several data sets of one release share; a folder of the data set's
+            own name goes first.
         replica: a function `(ReplicaSite) -> counts` that writes synthetic images in the data set's layout; see
             `ferbench.data.replica`.
     """
@@ -77,12 +79,15 @@ class DatasetEntry:
     card: DatasetCard
     options: type[Options] = NoOptions
     needs_root: bool = True
+    folder: str | None = None
     replica: str | None = None
     summary: str = ""
 
     def __post_init__(self) -> None:
-        """Check name and factories."""
+        """Check names and factories."""
         _check_name("data set", self.name)
+        if self.folder is not None:
+            _check_name("data set's folder", self.folder)
         _check_factory("data set", self.name, self.factory)
         if self.replica is not None:
             _check_factory("data set", f"{self.name}, replica", self.replica)

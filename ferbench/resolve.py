@@ -61,12 +61,13 @@ class Resolver:
         if key not in self._memory:
             provided = self.registry.dataset(choice.source or choice.name, where)
             options = parse_options(provided.entry.options, choice.options, f"{where}, data set {choice.name}")
-            root = self._root(choice) if provided.entry.needs_root else None
+            root = self._root(choice, provided.entry.folder) if provided.entry.needs_root else None
             self._memory[key] = import_factory(provided)(options, root)
         source: DataSource[Options] = self._memory[key]
         return source
 
-    def _root(self, choice: DatasetChoice) -> Path:
+    def _root(self, choice: DatasetChoice, shared: str | None) -> Path:
+        """Return the folder of the data set's own name, or the one that it shares with others of its release."""
         if self.data_root is None:
             raise DataError(
                 expected=f"a folder that holds the data set as '{choice.name}'",
@@ -74,15 +75,17 @@ class Resolver:
                 where=f"the data set {choice.name}",
                 remedy="give the parent folder of your data sets with --data-root DIR",
             )
-        root = self.data_root / choice.name
-        if not root.is_dir():
+        folders = [self.data_root / name for name in (choice.name, shared) if name is not None]
+        found = next((folder for folder in folders if folder.is_dir()), None)
+        if found is None:
+            either = "" if shared in (None, choice.name) else f", or in {shared}, which its release's data sets share"
             raise DataError(
-                expected=f"the data set {choice.name} in its own folder below --data-root",
+                expected=f"the data set {choice.name} in its own folder below --data-root{either}",
                 found="no such folder",
-                where=str(root),
+                where=str(folders[-1]),
                 remedy="put the data set there, or leave it out: --select dataset=…",
             )
-        return root
+        return found
 
     def prepared_columns(self, choice: DatasetChoice, preprocessor: PreprocessorChoice, where: str) -> frozenset[str]:
         """Return the columns a data set will have when it is prepared: its own, found ones and derived ones."""

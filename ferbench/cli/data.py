@@ -41,6 +41,7 @@ def list_command(as_json: AsJson = False) -> None:
                 "citation": card.citation,
                 "notes": card.notes,
                 "needs_root": provided.entry.needs_root,
+                "folder": provided.entry.folder,
                 "replica": provided.entry.replica is not None,
                 "distribution": provided.distribution,
             }
@@ -49,7 +50,8 @@ def list_command(as_json: AsJson = False) -> None:
         typer.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        place = "your files, under --data-root" if row["needs_root"] else "made or fetched by the plugin"
+        below = f"/{row['folder']}" if row["folder"] else ""
+        place = f"your files, under --data-root{below}" if row["needs_root"] else "made or fetched by the plugin"
         typer.echo(f"{row['name']}: {row['title']} ({place}; licence: {row['licence'] or 'not stated'})")
         if row["notes"]:
             typer.echo(f"    {row['notes']}")
