@@ -17,15 +17,15 @@ class Factor:
         name: of its column.
         low: smallest value.
         high: no value reaches it.
-        bins: number of equal classes.
+        bins: number of equal classes, where it is ever what is to be told.
         decimals: of the classes' edges.
     """
 
     name: str
     low: float
     high: float
-    bins: int
-    decimals: int
+    bins: int = 1
+    decimals: int = 0
 
     @property
     def intervals(self) -> tuple[Interval, ...]:
@@ -47,3 +47,9 @@ ROTATION = Factor("rotation", -90, 90, bins=18, decimals=0)
 
 SCALE = Factor("scale", 0.5, 1, bins=10, decimals=2)
 """Size of what is shown, 1 being as it is; bin ⌊(s − .5) / .05⌋."""
+
+ORIENTATION = Factor("orientation", 0, 360)
+"""Degrees, counter-clockwise as one looks at the image."""
+
+X, Y = (Factor(name, 0, 1) for name in ("x", "y"))
+"""Place of a sprite, to the right and downwards: 0 where the largest would touch the frame, 1 where it would again."""
