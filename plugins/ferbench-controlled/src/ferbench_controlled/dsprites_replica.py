@@ -13,11 +13,14 @@ from ferbench_controlled import dsprites_file as file
 from ferbench_controlled.shapes import SHAPES, drawn
 
 _PLACES = (0, 31)
+_TURNS = (0, 2, 4, 6, 8)
+"""Within a quarter turn, after which a square is itself again, and far enough apart for small ones to differ."""
 
 
 def write(site: ReplicaSite) -> Mapping[str, int]:
-    """Write a replica: every shape, scale and corner at as many orientations as there are to be subjects."""
-    turns = np.unique(np.linspace(0, file.SIZES[file.ORIENTATION] - 1, site.subjects).round().astype(int)).tolist()
+    """Write a replica: every shape and scale in every corner, at as many orientations as there are to be subjects."""
+    # The last orientation shows the same as the first, as in the release.
+    turns = (*_TURNS[: site.subjects], file.SIZES[file.ORIENTATION] - 1)
     axes = ((0,), range(file.SIZES[file.SHAPE]), range(file.SIZES[file.SCALE]), turns, _PLACES, _PLACES)
     classes = np.asarray(list(product(*axes)), dtype=np.int64)
     steps = np.asarray([1, 1, 0.1, 2 * np.pi / 39, 1 / 31, 1 / 31])

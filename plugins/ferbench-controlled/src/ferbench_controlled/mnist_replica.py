@@ -15,14 +15,14 @@ from ferbench_controlled.mnist_files import DIGITS, IMAGES, LABELS, SIDE
 
 
 def drawn_digit(digit: int, random: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Return a digit as the replica shows it: (28, 28), white on black, of any place, size and stroke."""
+    """Return a digit as the replica shows it: (28, 28), light on black, of any place, size, stroke and ink."""
     import cv2
 
     canvas = np.zeros((4 * SIDE, 4 * SIDE), dtype=np.uint8)
-    x, y = (int(value) for value in random.integers((24, 78), (40, 90)))
-    size, stroke = float(random.uniform(2.2, 2.8)), int(random.integers(6, 13))
+    x, y = (int(value) for value in random.integers((16, 72), (46, 96)))
+    size, stroke, ink = float(random.uniform(2.2, 2.8)), int(random.integers(6, 13)), int(random.integers(180, 256))
     font = cv2.FONT_HERSHEY_SIMPLEX if random.random() < 0.5 else cv2.FONT_HERSHEY_DUPLEX
-    cv2.putText(canvas, str(digit), (x, y), font, size, 255, stroke, cv2.LINE_AA)
+    cv2.putText(canvas, str(digit), (x, y), font, size, ink, stroke, cv2.LINE_AA)
     return np.asarray(cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
