@@ -1,1 +1,1 @@
-"""DICE-FER for ferbench: expression and identity separated by mutual information, with the paper's tables."""
+"""DICE-FER (Aquib, Verma, Akhtar) for ferbench: expression and identity separated by mutual information."""

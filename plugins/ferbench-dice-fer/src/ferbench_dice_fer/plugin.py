@@ -1,1 +1,40 @@
-"""What this distribution offers to ferbench."""
+"""What this distribution offers to ferbench: the method, its paper's tables, the disentanglement benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ferbench import BenchmarkEntry, MethodEntry, ReportedEntry, hookimpl
+from ferbench_dice_fer.options import DiceFEROptions
+
+CITATION = (
+    "Aquib, Verma, Akhtar: Decoupling Identity Confounders for Enhanced Facial Expression Recognition: "
+    "An Information-Theoretic Approach"
+)
+_FOLDER = Path(__file__).parent
+
+
+@hookimpl
+def ferbench_methods() -> list[MethodEntry]:
+    """Return the method."""
+    return [
+        MethodEntry(
+            name="dice-fer",
+            factory="ferbench_dice_fer.method:DiceFER",
+            config=DiceFEROptions,
+            summary="Same-expression pairs: expression by cross-referenced mutual information, identity kept apart",
+            citation=CITATION,
+        )
+    ]
+
+
+@hookimpl
+def ferbench_benchmarks() -> list[BenchmarkEntry]:
+    """Return the paper's tables, and the disentanglement benchmark on rendered faces."""
+    return [BenchmarkEntry(name="dice-fer", path=_FOLDER / "benchmarks.toml")]
+
+
+@hookimpl
+def ferbench_reported() -> list[ReportedEntry]:
+    """Return the figures that the paper prints of its own method and of the baseline that ferbench has."""
+    return [ReportedEntry(name="dice-fer", path=_FOLDER / "reported.csv", citation=CITATION)]
