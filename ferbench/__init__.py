@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         PreprocessorEntry,
         ProtocolEntry,
         ReportedEntry,
+        RepresentationMetricEntry,
     )
     from ferbench.errors import FerbenchError
     from ferbench.hookspecs import hookimpl
@@ -43,6 +44,7 @@ _HOME = {
     "PreprocessorEntry": "entries",
     "ProtocolEntry": "entries",
     "ReportedEntry": "entries",
+    "RepresentationMetricEntry": "entries",
     "Site": "datasource",
     "hookimpl": "hookspecs",
 }
@@ -61,6 +63,7 @@ __all__ = [
     "PreprocessorEntry",
     "ProtocolEntry",
     "ReportedEntry",
+    "RepresentationMetricEntry",
     "Site",
     "hookimpl",
 ]

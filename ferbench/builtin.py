@@ -5,11 +5,20 @@ from __future__ import annotations
 from ferbench.data.hugging_face import HuggingFaceOptions
 from ferbench.data.image_folder import ImageFolderOptions
 from ferbench.data.preprocess import AlignOptions, ResizeOptions
-from ferbench.entries import AttributeEntry, DatasetCard, DatasetEntry, MetricEntry, PreprocessorEntry, ProtocolEntry
+from ferbench.entries import (
+    AttributeEntry,
+    DatasetCard,
+    DatasetEntry,
+    MetricEntry,
+    PreprocessorEntry,
+    ProtocolEntry,
+    RepresentationMetricEntry,
+)
 from ferbench.hookspecs import hookimpl
 from ferbench.labels import MIXTURE
 from ferbench.protocols.base import ProtocolOptions
 from ferbench.protocols.standard import KFoldOptions, LabelNoiseOptions
+from ferbench.representation.options import MutualInformationOptions
 
 IMAGE_FOLDER = """
 my-faces/                 the name of the data set in the benchmark file
@@ -161,4 +170,63 @@ def _distribution_metrics() -> list[MetricEntry]:
             summary=summary,
         )
         for name, better, summary in measures
+    ]
+
+
+@hookimpl
+def ferbench_representation_metrics() -> list[RepresentationMetricEntry]:
+    """Return the metrics of representations: what they hold of whom and of what."""
+    home = "ferbench.representation"
+    subject = frozenset({"subject"})
+    return [
+        RepresentationMetricEntry(
+            name="identity-leakage",
+            factory=f"{home}.leakage:identity_leakage",
+            needs=subject,
+            higher_is_better={"expression/*": False, "identity/*": True},
+            summary="Accuracy of a linear and a small non-linear probe of the subject",
+            citation="Alain & Bengio, 2016 (probes)",
+        ),
+        RepresentationMetricEntry(
+            name="expression-leakage",
+            factory=f"{home}.leakage:expression_leakage",
+            higher_is_better={"expression/*": True, "identity/*": False},
+            summary="Accuracy of a linear and a small non-linear probe of the class",
+            citation="Alain & Bengio, 2016 (probes)",
+        ),
+        RepresentationMetricEntry(
+            name="retrieval",
+            factory=f"{home}.retrieval:retrieval",
+            higher_is_better={
+                "expression/label*": True,
+                "expression/subject*": False,
+                "identity/label*": False,
+                "identity/subject*": True,
+            },
+            summary="Precision among the 1, 5 and 10 nearest images, by class and by subject",
+        ),
+        RepresentationMetricEntry(
+            name="mutual-information-gap",
+            factory=f"{home}.mutual_information:mutual_information_gap",
+            options=MutualInformationOptions,
+            representations=("expression", "identity"),
+            higher_is_better={"gap": True, "expression-expression": True, "expression-identity": False},
+            percent=False,
+            summary="What expression shares with another image of the class, less what it shares with identity; nats",
+            citation="Belghazi et al., ICML 2018 (estimator)",
+        ),
+        RepresentationMetricEntry(
+            name="distance-overlap",
+            factory=f"{home}.distances:distance_overlap",
+            needs=subject,
+            higher_is_better={"expression": True, "identity": False},
+            summary="Overlap of the distances within subjects and between subjects",
+        ),
+        RepresentationMetricEntry(
+            name="class-scatter",
+            factory=f"{home}.distances:class_scatter",
+            higher_is_better={"expression": True, "identity": False},
+            percent=False,
+            summary="Distance between class centroids over the spread of classes",
+        ),
     ]

@@ -85,6 +85,18 @@ class EntryChoice(_Table):
     weights: dict[str, str] = Field(default_factory=dict)
 
 
+class RepresentationMetricChoice(_Table):
+    """A representation metric with its options; a name alone stands for one without."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:  # noqa: ANN401  whatever the file holds
+        return {"name": value} if isinstance(value, str) else value
+
+
 class Compute(_Table):
     """What may change a number without being part of the method; all of it is in a cell's id."""
 
@@ -142,13 +154,19 @@ class Benchmark(_Table):
     preprocessor: PreprocessorChoice
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     metrics: tuple[str, ...] = Field(default=("accuracy",), min_length=1)
+    representation_metrics: tuple[RepresentationMetricChoice, ...] = ()
     rank_by: Selection = "validation"
     keep: Literal["none", "selected"] = "none"
     compute: Compute = Compute()
 
     @model_validator(mode="after")
     def _names_once(self) -> Benchmark:
-        for kind, rows in (("dataset", self.dataset), ("entry", self.entry)):
+        named = (
+            ("dataset", self.dataset),
+            ("entry", self.entry),
+            ("representation metric", self.representation_metrics),
+        )
+        for kind, rows in named:
             names = [row.name for row in rows]
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ferbench.errors import PluginError
 from ferbench.options import NoOptions, Options
@@ -205,6 +207,39 @@ class MetricEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RepresentationMetricEntry:
+    """A metric of a method's `features`, taken by the run when a cell is finished and kept in its record.
+
+    `factory` names a function `(Representations) -> float | Mapping[str, float] | Measured`; with options of its own,
+    `(Representations, options)`. It must give the same for the same input. See `ferbench.representation`.
+
+    Attributes:
+        options: what a benchmark may set.
+        needs: columns of the test data (`subject`, `pose`) without which it is left out.
+        representations: those it reads, and without which it is left out; `each`: whatever the method gives.
+        higher_is_better: which way is good, for ranking; by pattern of its keys (`expression/*`) where that depends
+            on the representation; None, or no pattern that fits, when neither is.
+        percent: True when a fraction is shown as a percentage.
+        citation: how to cite it.
+    """
+
+    name: str
+    factory: str
+    options: type[Options] = NoOptions
+    needs: frozenset[str] = frozenset()
+    representations: tuple[str, ...] | Literal["each"] = "each"
+    higher_is_better: bool | Mapping[str, bool] | None = True
+    percent: bool = True
+    summary: str = ""
+    citation: str = ""
+
+    def __post_init__(self) -> None:
+        """Check name and factory."""
+        _check_name("representation metric", self.name)
+        _check_factory("representation metric", self.name, self.factory)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProtocolEntry:
     """A protocol. `factory` names a subclass of `ferbench.protocols.Protocol`; it must not import torch."""
 
@@ -250,6 +285,7 @@ Entry = (
     | AttributeEntry
     | MethodEntry
     | MetricEntry
+    | RepresentationMetricEntry
     | ProtocolEntry
     | BenchmarkEntry
     | ReportedEntry

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         PreprocessorEntry,
         ProtocolEntry,
         ReportedEntry,
+        RepresentationMetricEntry,
     )
 
 PROJECT = "ferbench"
@@ -50,6 +51,12 @@ def ferbench_methods() -> list[MethodEntry]:
 @hookspec
 def ferbench_metrics() -> list[MetricEntry]:
     """Return the metrics (functions of stored predictions) this plugin brings."""
+    return []
+
+
+@hookspec
+def ferbench_representation_metrics() -> list[RepresentationMetricEntry]:
+    """Return the metrics of representations (taken by the run, kept in the record) this plugin brings."""
     return []
 
 

@@ -260,6 +260,7 @@ class _Planner:
             seed=0,
             compute=self.benchmark.compute.model_dump(mode="json"),
             sources=training_sources(package, column.package),
+            representation_metrics=self.resolver.representation_metrics(self.benchmark),
         )
 
     def _unfit(self, method: MethodEntry, place: _Place, where: str) -> str:
@@ -311,13 +312,27 @@ def make_plan(benchmark: Benchmark, registry: Registry, resolver: Resolver, resu
         FerbenchError: the benchmark names something that is not installed, or has options that are refused.
     """
     registry.require_sound()
-    for metric in benchmark.metrics:
-        registry.metric(metric.split(".")[0], f"benchmark {benchmark.name}, metrics")
+    _check_metrics(benchmark, registry)
     _check_dataset_options(benchmark)
     store = RecordStore(results)
     states = _States(store.done(), store.failed(), store.designs(), store)
     cells = tuple(_Planner(benchmark, registry, resolver, states).cells())
     return Plan(benchmark, cells, resolver)
+
+
+def _check_metrics(benchmark: Benchmark, registry: Registry) -> None:
+    where = f"benchmark {benchmark.name}, metrics"
+    taken = {choice.name for choice in benchmark.representation_metrics}
+    for name in (metric.split(".")[0] for metric in benchmark.metrics):
+        if name in registry.all("representation_metrics") and name not in taken:
+            raise ConfigError(
+                expected="a metric of predictions, or one that the benchmark takes of representations",
+                found=repr(name),
+                where=where,
+                remedy=f"add it to representation_metrics = [{', '.join(repr(one) for one in sorted({*taken, name}))}]",
+            )
+        if name not in taken:
+            registry.metric(name, where)
 
 
 def _check_dataset_options(benchmark: Benchmark) -> None:

@@ -28,6 +28,7 @@ from ferbench.entries import (
     PreprocessorEntry,
     ProtocolEntry,
     ReportedEntry,
+    RepresentationMetricEntry,
 )
 from ferbench.errors import FerbenchError, PluginError, closest
 
@@ -39,10 +40,14 @@ KINDS: Mapping[str, type[Entry]] = {
     "attributes": AttributeEntry,
     "methods": MethodEntry,
     "metrics": MetricEntry,
+    "representation_metrics": RepresentationMetricEntry,
     "protocols": ProtocolEntry,
     "benchmarks": BenchmarkEntry,
     "reported": ReportedEntry,
 }
+
+# Kinds whose names are told apart by nothing but themselves: both are columns of leaderboards.
+SHARED_NAMES = ({"metrics", "representation_metrics"},)
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,10 @@ class Registry:
         """Return a metric by name; PluginError, with a suggestion, when there is none."""
         return self._get("metrics", name, where)
 
+    def representation_metric(self, name: str, where: str) -> Provided[RepresentationMetricEntry]:
+        """Return a representation metric by name; PluginError, with a suggestion, when there is none."""
+        return self._get("representation_metrics", name, where)
+
     def protocol(self, name: str, where: str) -> Provided[ProtocolEntry]:
         """Return a protocol by name; PluginError, with a suggestion, when there is none."""
         return self._get("protocols", name, where)
@@ -217,7 +226,7 @@ class _Builder:
             raise PluginError(
                 expected=f"{entry_type.__name__} objects", found=repr(entry), where=where, remedy="correct the hook"
             )
-        other = self.registry.entries[kind].get(entry.name)
+        other = self._owner(kind, entry.name)
         if other is not None:
             raise PluginError(
                 expected=f"one owner of the {kind} name {entry.name!r}",
@@ -237,6 +246,11 @@ class _Builder:
                 remedy="correct the factory, or reinstall that distribution",
             )
             self.problem(source, False, error)
+
+    def _owner(self, kind: str, name: str) -> Provided[Any] | None:
+        """Return who has a name already, among the kinds that share their names with `kind`."""
+        kinds = next((kinds for kinds in SHARED_NAMES if kind in kinds), {kind})
+        return next((self.registry.entries[k][name] for k in sorted(kinds) if name in self.registry.entries[k]), None)
 
 
 def discover(extra: Iterable[tuple[str, Any]] = (), *, installed: bool = True) -> Registry:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,6 @@ from ferbench.canonical import file_digest
 from ferbench.errors import InputError, RecordError
 from ferbench.places import explained, new_folder, write_atomically
 from ferbench.predictions import Predictions
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SCHEMA = 1
 RECORD, PREDICTIONS, STATE, SUMS = "record.json", "predictions.parquet", "state.safetensors", "SHA256SUMS"
@@ -51,6 +48,15 @@ class Record:
         """Return the metrics of `validation`, `last` or `oracle`; None where a metric had no value."""
         values: Mapping[str, float | None] = self.content["metrics"][selection]
         return values
+
+    def representation(self) -> Mapping[str, float | None]:
+        """Return the metrics of representations as leaderboards name them: `metric.key`, `metric` for one number."""
+        metrics = self.content.get("representation", {}).get("metrics", {})
+        return {
+            f"{name}.{key}" if key else name: value
+            for name, account in metrics.items()
+            for key, value in account["values"].items()
+        }
 
     def predictions(self, selection: str) -> Predictions:
         """Read the stored predictions of a selection."""
@@ -151,14 +157,14 @@ class RecordStore:
         self,
         content: Mapping[str, Any],
         files: Mapping[str, pa.Table],
-        state: Mapping[str, Tensor] | None = None,
+        state: Mapping[str, Any] | None = None,
     ) -> None:
         """Publish a record: written aside, flushed, renamed.
 
         Args:
             content: `record.json`, with `id` and `design_id`.
             files: further tables by file name.
-            state: the method's parameters, when they are to be kept.
+            state: the method's state, when its tensors are to be kept.
 
         Raises:
             InputError: the folder cannot be written.
@@ -237,7 +243,7 @@ def _visible(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def _save_state(state: Mapping[str, Tensor], path: Path) -> None:
+def _save_state(state: Mapping[str, Any], path: Path) -> None:
     from safetensors.torch import save  # torch is loaded already where there is a state to save
     from torch import Tensor
 

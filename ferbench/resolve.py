@@ -24,8 +24,16 @@ from ferbench.errors import ConfigError, DataError, LeakError, WeightsError, clo
 from ferbench.labels import MIXTURE, check_relabel
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
-from ferbench.sources import deriving_source, preparing_source, training_sources
-from ferbench.spec import DerivedSpec, FileWeightsSpec, PreparedSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
+from ferbench.sources import deriving_source, preparing_source, representation_source, training_sources
+from ferbench.spec import (
+    DerivedSpec,
+    FileWeightsSpec,
+    PreparedSpec,
+    RecipeWeightsSpec,
+    RepresentationMetricSpec,
+    TrainingSpec,
+    WeightsSpec,
+)
 
 
 @dataclass
@@ -196,6 +204,22 @@ class Resolver:
         source = deriving_source(provided.package)
         given = options.model_dump(mode="json")
         return DerivedSpec(part.name, given, entry.version, source, entry.gives, tuple(sorted(entry.needs)))
+
+    def representation_metrics(self, benchmark: Benchmark) -> tuple[RepresentationMetricSpec, ...]:
+        """Return the specs of the metrics that a benchmark takes of representations.
+
+        Raises:
+            PluginError: one is not installed.
+            ConfigError: its options are refused.
+        """
+        where = f"benchmark {benchmark.name}, representation_metrics"
+        made = []
+        for choice in benchmark.representation_metrics:
+            provided = self.registry.representation_metric(choice.name, where)
+            options = parse_options(provided.entry.options, choice.options, f"{where}, {choice.name}")
+            source = representation_source(provided.package)
+            made.append(RepresentationMetricSpec(choice.name, options.model_dump(mode="json"), source))
+        return tuple(made)
 
     def with_weights(self, spec: TrainingSpec, entry: EntryChoice, benchmark: Benchmark, where: str) -> TrainingSpec:
         """Return `spec` with the weights its entry names.

@@ -23,6 +23,7 @@ _PREPARING = (
 )
 _DERIVING = ("data/derive.py", "data/pose.py")
 _RUNNING = ("run/cell.py", "run/division.py", "run/faceless.py", "run/outcome.py", "run/work.py", "run/worker.py")
+_REPRESENTING = ("representation", "run/representation.py")
 _TRAINING = ("train", "protocols", "data/store.py", "labels.py", "weights.py", *_RUNNING)
 
 
@@ -44,6 +45,12 @@ def core_source() -> str:
 def metric_source(package: str) -> str:
     """Return the digest of the code of a plugin's metrics, or of the core's."""
     return _digest(_MEASURING) if package == "ferbench" else f"{_digest(_MEASURING)}+{package_source(package)}"
+
+
+@cache
+def representation_source(package: str) -> str:
+    """Return the digest of the code of a plugin's representation metrics, or of the core's."""
+    return _digest(_REPRESENTING) if package == "ferbench" else f"{_digest(_REPRESENTING)}+{package_source(package)}"
 
 
 @cache

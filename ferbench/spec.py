@@ -159,6 +159,31 @@ WeightsSpec = FileWeightsSpec | RecipeWeightsSpec
 
 
 @dataclass(frozen=True)
+class RepresentationMetricSpec:
+    """A metric of representations: it decides what a record holds, and cannot be taken later.
+
+    Attributes:
+        name: of the entry.
+        options: its options, defaults filled in.
+        source: digest of the code of the measuring core and of its plugin.
+    """
+
+    name: str
+    options: Json
+    source: str
+
+    @property
+    def design(self) -> Json:
+        """The spec as JSON without the code's digest."""
+        return {"name": self.name, "options": self.options}
+
+    @property
+    def as_json(self) -> Json:
+        """The whole spec as JSON."""
+        return {**self.design, "source": self.source}
+
+
+@dataclass(frozen=True)
 class TrainingSpec:
     """One training run, of a cell or of a weights recipe.
 
@@ -177,6 +202,7 @@ class TrainingSpec:
         weights: pretrained weights by role.
         compute: threads, precision, memory format, evaluation interval.
         sources: digests of the code, by what it is (`core`, `method`, `protocol`).
+        representation_metrics: what is measured of the method's representations.
     """
 
     data: PreparedSpec
@@ -193,11 +219,14 @@ class TrainingSpec:
     target: str = "label"
     target_edges: tuple[float, ...] | None = None
     weights: Mapping[str, WeightsSpec] = field(default_factory=dict)
+    representation_metrics: tuple[RepresentationMetricSpec, ...] = ()
 
     def _as_json(self, design: bool) -> dict[str, Any]:
-        def part(spec: PreparedSpec | WeightsSpec) -> Json:
+        def part(spec: PreparedSpec | WeightsSpec | RepresentationMetricSpec) -> Json:
             return spec.design if design else spec.as_json
 
+        # A cell that measures none has no such key: metrics that it does not take are none of its inputs.
+        measured = [part(metric) for metric in self.representation_metrics]
         return {
             "data": part(self.data),
             "test": part(self.test) if self.test is not None else None,
@@ -211,6 +240,7 @@ class TrainingSpec:
             "seed": self.seed,
             "weights": {role: part(spec) for role, spec in self.weights.items()},
             "compute": self.compute,
+            **({"representation_metrics": measured} if measured else {}),
         }
 
     @cached_property

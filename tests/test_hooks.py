@@ -21,6 +21,7 @@ from ferbench import (
     PreprocessorEntry,
     ProtocolEntry,
     ReportedEntry,
+    RepresentationMetricEntry,
     entries,
     hookimpl,
     hookspecs,
@@ -42,6 +43,9 @@ ENTRIES: dict[str, Any] = {
     ),
     "ferbench_methods": MethodEntry(name="one", factory="ferbench.train.classifier:Classifier"),
     "ferbench_metrics": MetricEntry(name="one", factory="ferbench.metrics.classification:accuracy"),
+    "ferbench_representation_metrics": RepresentationMetricEntry(
+        name="one", factory="ferbench.representation.distances:class_scatter"
+    ),
     "ferbench_protocols": ProtocolEntry(name="one", factory="ferbench.protocols.standard:Official"),
     "ferbench_benchmarks": BenchmarkEntry(name="one", path=Path("one.toml")),
     "ferbench_reported": ReportedEntry(name="one", path=Path("one.csv")),

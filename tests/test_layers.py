@@ -28,7 +28,7 @@ LAYERS: list[set[str]] = [
     {"hookspecs", "plugins", "sources", "trained"},
     {"config", "records", "metrics", "protocols"},
     {"resolve", "plan", "catalogue"},
-    {"data", "weights"},
+    {"data", "weights", "representation"},
     {"train"},
     {"run"},
     {"report"},
@@ -39,7 +39,8 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # The package itself hands out names on first use; the core's own plugin names options of every layer.
 ROOTS = {"__init__", "builtin"}
 HEAVY = {"torch", "accelerate", "torchvision", "timm", "safetensors", "albumentations"}
-DEEP = {"train", "weights", "run"}
+# Metrics of representations may train a network (the critic of a mutual information); they know nothing of methods.
+DEEP = {"train", "weights", "run", "representation"}
 # Imports inside functions that the rule for heavy libraries allows, with the reason.
 ALLOWED_INSIDE = {("records", "safetensors"), ("records", "torch")}  # where there is a state to save, torch is loaded
 

@@ -161,7 +161,7 @@ def report_command(  # noqa: PLR0913  one parameter an option
         ),
     ] = False,
 ) -> None:
-    """Make leaderboards from the records. Every number is computed from stored predictions."""
+    """Make leaderboards from the records: metrics from stored predictions, those of representations as measured."""
     from ferbench.errors import InputError
 
     if with_records and out is None:

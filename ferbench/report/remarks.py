@@ -29,6 +29,7 @@ class Remarks:
 
     _classes: dict[str, Mapping[str, list[str]]] = field(default_factory=dict)
     _faces: dict[tuple[str, str], _Faces] = field(default_factory=dict)
+    _unmeasured: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
 
     def add(self, cell: SheetCell, content: Mapping[str, Any]) -> None:
@@ -41,6 +42,9 @@ class Remarks:
             told = notes["no_face"]
             faces.folds[cell.fold] = (told["test"], content["samples"]["test"], told["left_out"])
             faces.treated = told["test_images"]
+        for metric, reason in content.get("representation", {}).get("left_out", {}).items():
+            place = f"{cell.entry} on {cell.dataset}, {cell.protocol}"
+            self._unmeasured.setdefault((place, reason), {})[metric] = None
         for warning in content.get("warnings", []):
             place = f"{cell.entry} on {cell.dataset}, {cell.protocol}, fold {cell.fold}, seed {cell.seed}"
             self._warnings[f"**Warning**, {place}: {warning}"] = None
@@ -49,6 +53,8 @@ class Remarks:
         """Return the remarks, one sentence each."""
         made = [f"{dataset}: {_dropped(parts)}." for dataset, parts in self._classes.items()]
         made += [f"{dataset}, {protocol}: {_faceless(faces)}." for (dataset, protocol), faces in self._faces.items()]
+        for (place, reason), metrics in self._unmeasured.items():
+            made.append(f"{place}: not measured, since {reason}: {'; '.join(metrics)}.")
         return [*made, *(f"{warning}." for warning in self._warnings)]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from ferbench.config import DatasetChoice
+from ferbench.entries import RepresentationMetricEntry
 from ferbench.errors import DataError, InputError
 from ferbench.places import write_atomically
 from ferbench.plan import Plan
@@ -45,12 +47,13 @@ class Sheet:
         test_inputs: what an entry's method sees at test beside images.
         notes: what a reader must know of a data set.
         percent: which metrics are shown as percentages.
-        descending: which metrics are better when higher; None: neither way is good.
+        descending: which metrics, or patterns of such, are better when higher; None: neither way is good.
         preprocessing: preprocessor and its options, in words.
         renamed: data sets whose name here is not that of the installed data set.
         caveats: what keeps a copy of a data set from being as it was released.
         derived: by data set, what estimated which of its columns.
         relabelled: by data set, its classes that have another name here; an empty one is left out.
+        representation_metrics: those that the runs took of representations.
     """
 
     benchmark: str
@@ -69,6 +72,24 @@ class Sheet:
     caveats: Mapping[str, str] = field(default_factory=dict)
     derived: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     relabelled: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    representation_metrics: tuple[str, ...] = ()
+
+    def of_representations(self, metric: str) -> bool:
+        """Return whether a column (`metric` or `metric.key`) is a measure of representations."""
+        return metric.split(".")[0] in self.representation_metrics
+
+    def selection_of(self, metric: str) -> str:
+        """Return the selection by which a metric is shown: representations are those of one epoch only."""
+        return "validation" if self.of_representations(metric) else self.rank_by
+
+    def in_percent(self, metric: str) -> bool:
+        """Return whether a column is shown in percent."""
+        return self.percent.get(metric, self.percent.get(metric.split(".")[0], False))
+
+    def higher_is_better(self, metric: str) -> bool | None:
+        """Return which way is good in a column; None when neither is."""
+        fitting = (way for pattern, way in self.descending.items() if fnmatchcase(metric, pattern))
+        return self.descending[metric] if metric in self.descending else next(fitting, None)
 
     @property
     def unlike_the_papers(self) -> frozenset[str]:
@@ -80,7 +101,11 @@ def sheet_of(plan: Plan, registry: Registry) -> Sheet:
     """Return the sheet of a plan."""
     benchmark = plan.benchmark
     where = f"benchmark {benchmark.name}"
-    metrics = {name: registry.metric(name.split(".")[0], where).entry for name in benchmark.metrics}
+    measures = {
+        row.name: registry.representation_metric(row.name, where).entry for row in benchmark.representation_metrics
+    }
+    plain = [name for name in benchmark.metrics if name.split(".")[0] not in measures]
+    metrics = {name: registry.metric(name.split(".")[0], where).entry for name in plain}
     methods = {entry.name: registry.method(entry.method, where).entry for entry in benchmark.entry}
     cards = {row.name: registry.dataset(row.source or row.name, where).entry.card for row in benchmark.dataset}
     options = ", ".join(f"{key} = {value}" for key, value in benchmark.preprocessor.options.items())
@@ -97,14 +122,26 @@ def sheet_of(plan: Plan, registry: Registry) -> Sheet:
         weights={entry.name: dict(entry.weights) for entry in benchmark.entry if entry.weights},
         test_inputs={name: method.test_inputs for name, method in methods.items() if method.test_inputs},
         notes={name: card.notes for name, card in cards.items() if card.notes},
-        percent={name: metric.percent for name, metric in metrics.items()},
-        descending={name: metric.higher_is_better for name, metric in metrics.items()},
+        percent={name: metric.percent for name, metric in (metrics | measures).items()},
+        descending={name: metric.higher_is_better for name, metric in metrics.items()} | _directions(measures),
         renamed=tuple(row.name for row in benchmark.dataset if row.source not in {None, row.name}),
         preprocessing=f"{benchmark.preprocessor.name} ({options})" if options else benchmark.preprocessor.name,
         caveats=_caveats(plan, where),
         derived={row.name: _derived(row, registry) for row in benchmark.dataset if row.derive},
         relabelled={row.name: row.relabel for row in benchmark.dataset if row.relabel},
+        representation_metrics=tuple(measures),
     )
+
+
+def _directions(measures: Mapping[str, RepresentationMetricEntry]) -> dict[str, bool | None]:
+    """Return which way is good by pattern of columns."""
+    found: dict[str, bool | None] = {}
+    for name, entry in measures.items():
+        way = entry.higher_is_better
+        keys = way if isinstance(way, Mapping) else {"*": way}
+        found |= {f"{name}.{pattern}": better for pattern, better in keys.items()}
+        found |= {} if isinstance(way, Mapping) else {name: way}
+    return found
 
 
 def _caveats(plan: Plan, where: str) -> dict[str, str]:
@@ -147,6 +184,7 @@ def load_sheet(results: Path, benchmark: str) -> Sheet:
         content: dict[str, Any] = json.loads(path.read_text())
         content["cells"] = tuple(SheetCell(**cell) for cell in content["cells"])
         content["metrics"] = tuple(content["metrics"])
+        content["representation_metrics"] = tuple(content.get("representation_metrics", ()))
         return Sheet(**content)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(

@@ -47,7 +47,8 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
     """
     done = store.done()
     sources = metric_sources(registry)
-    current = {name: sources[name] for name in {metric.split(".")[0] for metric in sheet.metrics}}
+    named = [metric for metric in sheet.metrics if not sheet.of_representations(metric)]
+    current = {name: sources[name] for name in {metric.split(".")[0] for metric in named}}
     runs: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
     provenance: dict[str, set[str]] = {}
@@ -58,9 +59,14 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         record = store.read(cell.id)
         base = {"entry": cell.entry, "method": cell.method, "dataset": cell.dataset, "protocol": cell.protocol}
         for selection in SELECTIONS:
-            values = _values(record, selection, current, registry)
+            values = dict(_values(record, selection, current, registry))
+            shown = list(named)
+            if selection == "validation":  # the only epoch whose representations were measured
+                measured = record.representation()
+                shown += [name for name in measured if sheet.of_representations(name)]
+                values |= measured
             where = {**base, "fold": cell.fold, "seed": cell.seed, "selection": selection}
-            found = [name for name in sheet.metrics if values.get(name) is not None]
+            found = [name for name in shown if values.get(name) is not None]
             runs += [{**where, "metric": name, "value": values[name]} for name in found]
         costs.append({"entry": cell.entry, **{name: record.content["cost"].get(name) for name in COSTS}})
         _note(record.content["provenance"], provenance)
@@ -119,11 +125,12 @@ def ranked(table: pd.DataFrame, sheet: Sheet) -> pd.DataFrame:
     Tied with the best: nearer to it than the larger of the two standard deviations. Nothing is marked in a
     column with a single entry.
     """
-    chosen = table[table["selection"] == sheet.rank_by].copy()
+    wanted = table["metric"].map(sheet.selection_of)
+    chosen = table[table["selection"] == wanted].copy()
     chosen["best"] = False
     chosen["tied"] = False
     for (metric, _, _), group in chosen.groupby(["metric", "dataset", "protocol"], sort=False):
-        higher = sheet.descending.get(str(metric))
+        higher = sheet.higher_is_better(str(metric))
         complete = group[group["n"] == group["planned"]]  # an unfinished row is not compared
         if higher is None or len(complete) < 2:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,14 +22,16 @@ from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.predictions import Predictions
 from ferbench.protocols.base import Fold
+from ferbench.representation.representations import Representations
 from ferbench.run.cost import flops_of, peak_memory, reset_peak_memory
 from ferbench.run.division import divide
 from ferbench.run.faceless import with_unseen
 from ferbench.run.outcome import Outcome, Selection
+from ferbench.run.representation import measured
 from ferbench.spec import TrainingSpec
 from ferbench.train.loop import Hooks, Trainer, seed_everything
 from ferbench.train.method import Method, Setup
-from ferbench.train.prediction import predict
+from ferbench.train.prediction import predict, represent
 from ferbench.train.task import Array, Column, ImageRows, Task, TrainingSet, encode
 from ferbench.train.transforms import Normalise
 from ferbench.weights import LoadedWeights
@@ -207,6 +210,7 @@ class _Examination:
         self, cell: _Cell, method: Method[Options], kinds: Mapping[str, Column], accelerator: Accelerator
     ) -> None:
         self._fold, self._method, self._accelerator = cell.fold, method, accelerator
+        self._seed = cell.spec.seed
         self._transform = method.transforms().test
         self._ids = cell.test_store.strings("id")[cell.fold.test]
         self._columns = cell.test_columns()
@@ -233,6 +237,13 @@ class _Examination:
         made, fold = probabilities.astype(np.float32), self._fold
         return Predictions(self._ids, made, fold.test_labels, fold.classes, self._columns, extras)
 
+    def represented(self) -> Representations:
+        """Return representations of the test images that have a face to look at, with what is true of these."""
+        features = represent(self._method, *self._test, self._transform, self._accelerator)
+        columns = {name: values[self._seen] for name, values in self._columns.items()}
+        fold = self._fold
+        return Representations(features, fold.test_labels[self._seen], fold.classes, columns, self._seed)
+
 
 def _train_and_test(
     cell: _Cell,
@@ -244,13 +255,9 @@ def _train_and_test(
     services = cell.services
     examination = _Examination(cell, method, kinds, accelerator)
 
-    def state() -> dict[str, torch.Tensor]:
-        # Tensors alone: extra state may be anything, and is there for resuming, not for whoever loads the weights.
-        tensors = {name: value for name, value in method.state_dict().items() if isinstance(value, torch.Tensor)}
-        return {name: value.detach().cpu().clone() for name, value in tensors.items()}
-
     outcome = Outcome(cell.fold, cell.fold.classes)
-    selection = Selection(outcome, examination, state if services.keep_state else None)
+    keep = services.keep_state or bool(cell.spec.representation_metrics)
+    selection = Selection(outcome, examination, (lambda: _state_of(method)) if keep else None)
     hooks = Hooks(
         evaluated=selection,
         checkpoint=lambda training_state: services.save(
@@ -266,7 +273,25 @@ def _train_and_test(
     reset_peak_memory()
     trainer.run(saved["training"] if saved is not None else None)
     _finish(cell, method, trainer, outcome)
+    if cell.spec.representation_metrics:
+        assert outcome.state is not None  # an epoch was selected, and its state kept
+        outcome.representation = measured(
+            method,
+            outcome.state,
+            examination.represented,
+            cell.spec,
+            services.registry,
+            lambda: services.progress(1, 0),
+        )
     return outcome
+
+
+def _state_of(method: Method[Options]) -> dict[str, Any]:
+    """Return a copy of all that training changes, extra state too: from it the method is what it was."""
+    return {
+        name: value.detach().cpu().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
+        for name, value in method.state_dict().items()
+    }
 
 
 def _load_checkpoint(path: Path | None) -> Mapping[str, Any] | None:

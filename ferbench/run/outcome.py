@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from ferbench.metrics.classification import accuracy
 from ferbench.predictions import Predictions
@@ -33,7 +32,8 @@ class Outcome:
         training_ids: (N,) ids of the training samples.
         clean_labels: (N,) names of their classes before the protocol changed any.
         cost: parameters, FLOPs, seconds, images/s, memory.
-        state: parameters of the epoch chosen on validation data, when asked for.
+        state: the method's whole state at the epoch chosen on validation data, when asked for.
+        representation: what was measured of the method's representations at that epoch; empty when nothing was asked.
         normalisation: mean and std of the input.
     """
 
@@ -48,7 +48,8 @@ class Outcome:
     training_ids: npt.NDArray[np.str_] | None = None
     clean_labels: npt.NDArray[np.str_] | None = None
     cost: dict[str, float] = field(default_factory=dict)
-    state: dict[str, torch.Tensor] | None = None
+    state: dict[str, Any] | None = None
+    representation: dict[str, Any] = field(default_factory=dict)
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
 
@@ -59,14 +60,14 @@ class Selection:
     Attributes:
         outcome: where the choice is written.
         evaluate: gives validation accuracy, validation loss and test predictions of the current epoch.
-        state: gives the current parameters, when those of the selected epoch are to be kept.
+        state: gives a copy of the method's state, when that of the selected epoch is to be kept.
         best: validation accuracy and negative loss of the chosen epoch.
         best_test: test accuracy of the oracle.
     """
 
     outcome: Outcome
     evaluate: Callable[[], tuple[float, float, Predictions]]
-    state: Callable[[], dict[str, torch.Tensor]] | None
+    state: Callable[[], dict[str, Any]] | None
     best: tuple[float, float] = (-1.0, 0.0)
     best_test: float = -1.0
 

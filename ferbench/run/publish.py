@@ -67,12 +67,11 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
         "metric_sources": {n: d for n, d in metric_sources(registry).items() if n not in metric_errors},
         "metric_errors": metric_errors,
         "metrics": {selection: by_epoch[outcome.selected[selection]] for selection in SELECTIONS},
-        "warnings": [
-            str(found) for found in permuted_labels(_answered(outcome.epochs[outcome.selected["validation"]]))
-        ],
+        "warnings": _warnings(outcome),
         "validation_accuracy": outcome.validation,
         "history": _without_nan(outcome.history),
         "kept": _without_nan(outcome.kept),
+        **_representation(outcome),
         "cost": outcome.cost,
         "predictions_sha256": prediction_digest(outcome),
         "provenance": {
@@ -90,6 +89,24 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
     if outcome.diagnostics:
         files["diagnostics.parquet"] = _diagnostics(outcome)
     store.write(content, files, outcome.state if job.keep else None)
+
+
+def _warnings(outcome: Outcome) -> list[str]:
+    """Return what a reader should be told before believing the figures."""
+    permuted = permuted_labels(_answered(outcome.epochs[outcome.selected["validation"]]))
+    failed = outcome.representation.get("failed", {})
+    return [
+        *(str(found) for found in permuted),
+        *(f"representation metrics, {name} failed: {error}" for name, error in failed.items()),
+    ]
+
+
+def _representation(outcome: Outcome) -> dict[str, Any]:
+    """Return the record's account of representations, and of which epoch they are; nothing when none was asked for."""
+    if not outcome.representation:
+        return {}
+    where = {"selection": "validation", "epoch": outcome.selected["validation"]}
+    return {"representation": {**where, **_without_nan(outcome.representation)}}
 
 
 def _answered(made: Predictions) -> Predictions:

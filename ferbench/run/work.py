@@ -24,7 +24,7 @@ from ferbench.run.jobs import Job, Stopped, failure
 from ferbench.run.leases import Leases
 from ferbench.run.outcome import Outcome
 from ferbench.run.publish import publish_record
-from ferbench.sources import training_sources
+from ferbench.sources import representation_source, training_sources
 from ferbench.spec import FileWeightsSpec, RecipeWeightsSpec, TrainingSpec, WeightsSpec
 from ferbench.trained import INFO, PARAMETERS, weights_folder, weights_ready, weights_root
 from ferbench.weights import LoadedWeights, read_weights, without_heads
@@ -125,6 +125,9 @@ def _check_sources(spec: TrainingSpec, registry: Registry) -> None:
     method, protocol = registry.method(spec.method, "cell"), registry.protocol(spec.protocol, "cell")
     found = training_sources(method.package, protocol.package)
     changed = [name for name, value in spec.sources.items() if found.get(name) != value]
+    for metric in spec.representation_metrics:
+        package = registry.representation_metric(metric.name, "cell").package
+        changed += [metric.name] if representation_source(package) != metric.source else []
     if changed:
         raise SourceChangedError(
             expected="the source code as it was when the run began",
