@@ -76,9 +76,10 @@ class Resolver:
 
     def _root(self, choice: DatasetChoice, shared: str | None) -> Path:
         """Return the folder of the data set's own name, or the one that it shares with others of its release."""
+        alone = shared in (None, choice.name)
         if self.data_root is None:
             raise DataError(
-                expected=f"a folder that holds the data set as '{choice.name}'",
+                expected=f"a folder that holds the data set as '{choice.name}'" + ("" if alone else f" or '{shared}'"),
                 found="no --data-root",
                 where=f"the data set {choice.name}",
                 remedy="give the parent folder of your data sets with --data-root DIR",
@@ -86,7 +87,7 @@ class Resolver:
         folders = [self.data_root / name for name in (choice.name, shared) if name is not None]
         found = next((folder for folder in folders if folder.is_dir()), None)
         if found is None:
-            either = "" if shared in (None, choice.name) else f", or in {shared}, which its release's data sets share"
+            either = "" if alone else f", or in {shared}, which its release's data sets share"
             raise DataError(
                 expected=f"the data set {choice.name} in its own folder below --data-root{either}",
                 found="no such folder",

@@ -113,6 +113,7 @@ def layout_command(dataset: Name, as_json: AsJson = False) -> None:
         "classes": ", ".join(card.classes or ()),
         "counts": ", ".join(f"{name}: {count:,}" for name, count in card.counts),
         "columns": ", ".join(card.attributes),
+        "folder": f"{provided.entry.folder}, or one of its own name" if provided.entry.folder else "",
         "licence": card.licence,
         "where to ask": card.homepage,
         "citation": card.citation,
