@@ -61,6 +61,10 @@ class WeightsError(InputError):
     """A file of weights is missing, altered or does not fit the network."""
 
 
+class MissingWeightsError(WeightsError):
+    """The user has not brought a file of weights: what needs it cannot run, the rest can."""
+
+
 class StorageError(InputError):
     """The machine has no more to give: a full disk, missing rights, no memory left.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ferbench.config import Benchmark, DatasetChoice, EntryChoice, ProtocolChoice
 from ferbench.entries import MethodEntry
-from ferbench.errors import ConfigError, DataError, FerbenchError, LeakError, closest
+from ferbench.errors import ConfigError, DataError, FerbenchError, LeakError, MissingWeightsError, closest
 from ferbench.labels import MIXTURE
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
@@ -36,7 +36,7 @@ class Cell:
         spec: its inputs; None when it is unavailable.
         state: done, pending, failed or unavailable.
         reason: why it is pending again, failed or unavailable.
-        missing_data: True when it is unavailable because the user's data is not there.
+        missing_data: True when it is unavailable because the user's data or weights are not there.
     """
 
     entry: str
@@ -221,14 +221,14 @@ class _Planner:
         training = None if problem else self._training(column, entry.method, method.package, options)
         for fold in range(column.protocol.folds):
             for seed in self.benchmark.seeds:
-                spec, state, reason = None, UNAVAILABLE, problem
+                spec, state, reason, missing = None, UNAVAILABLE, problem, column.missing
                 if training is not None:
                     drawn = replace(training, fold=fold, seed=seed)
                     try:
                         spec = self.resolver.with_weights(drawn, entry, self.benchmark, where)
                         state, reason = self.states.of(spec)
-                    except LeakError as error:
-                        reason = str(error)
+                    except (LeakError, MissingWeightsError) as error:
+                        reason, missing = str(error), isinstance(error, MissingWeightsError)
                 yield Cell(
                     entry=entry.name,
                     dataset=place.label,
@@ -240,7 +240,7 @@ class _Planner:
                     spec=spec,
                     state=state,
                     reason=reason,
-                    missing_data=column.missing,
+                    missing_data=missing,
                 )
 
     def _columns(self, choice: DatasetChoice, where: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ from ferbench.config import (
 )
 from ferbench.datasource import DataSource
 from ferbench.entries import PreprocessorEntry
-from ferbench.errors import ConfigError, DataError, LeakError, WeightsError, closest
+from ferbench.errors import ConfigError, DataError, LeakError, MissingWeightsError, WeightsError, closest
 from ferbench.labels import MIXTURE, check_relabel
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
@@ -268,7 +268,7 @@ class Resolver:
             path = self.base / Path(choice.path).expanduser()
             where = f"weights {name}: {path}"
             if not path.is_file():
-                raise WeightsError(
+                raise MissingWeightsError(
                     expected="a file of weights", found="no such file", where=where, remedy="correct the path"
                 )
             found = file_digest(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import math
 import subprocess
 import sys
@@ -432,8 +433,9 @@ def test_weights_from_a_file_are_checked_and_their_path_is_not_in_the_id(bench: 
     assert plan(first).cells[0].id != bench.plan().cells[0].id
     with pytest.raises(WeightsError, match=f"SHA-256 {'0' * 64}; found {total}; in weights faces: .*one.pth"):
         plan(first, "0" * 64)
-    with pytest.raises(WeightsError, match=r"a file of weights; found no such file; .*three.pth"):
-        plan("three.pth")
+    lacking = plan("three.pth").cells[0]
+    assert (lacking.state, lacking.missing_data) == ("unavailable", True)
+    assert re.search(r"a file of weights; found no such file; .*three.pth", lacking.reason)
 
 
 def recipe(**more: object) -> dict[str, WeightsChoice]:

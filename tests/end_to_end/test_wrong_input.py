@@ -161,8 +161,9 @@ sha256 = "{sha256}"
 def test_weights_that_are_missing_or_altered(bench: Workbench) -> None:
     file = bench.folder / "weights.safetensors"
     bench.write(WEIGHTS.format(sha256=hashlib.sha256(b"right").hexdigest()))
-    missing = bench.run("right", code=2).message
-    assert (missing["found"], missing["remedy"]) == ("no such file", "correct the path")
+    missing = bench.run("right", code=2).err
+    assert "not run, toy: expected a file of weights; found no such file; in weights file: " in missing
+    assert {cell["state"] for cell in bench.plan("right")} == {"unavailable"}
     assert bench.call("weights", "verify", "--json", code=2).json[0]["ok"] is False
     file.write_bytes(b"wrong")
     altered = bench.run("right", code=2).message

@@ -1,0 +1,185 @@
+"""The most typical test images of each node of the tree (the paper's Fig. 10), as a picture.
+
+    python -m ferbench_thin.nodes RESULTS --out DIR
+
+writes DIR/<benchmark>-<entry>-<data set>-<seed>-nodes.png for each finished cell of THIN that stored its gate
+(`record_gate = true`). The images come from the prepared store, so the data must still be prepared on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ferbench.data.store import Store, is_prepared
+from ferbench.errors import DataError, FerbenchError, InputError
+from ferbench.places import write_atomically
+from ferbench.records import Record, RecordStore
+from ferbench.report.sheet import load_sheet
+from ferbench.spec import PreparedSpec
+
+METHODS = ("thin",)
+Images = npt.NDArray[np.uint8]
+SHOWN, ACROSS, TILE, GAP = 8, 4, 48, 6
+
+
+def reached(gate: npt.NDArray[np.floating[Any]]) -> list[npt.NDArray[np.float64]]:
+    """Return the probability with which each image reaches each node, level by level from the root's children.
+
+    Args:
+        gate: (N, L) probabilities of the leaves, L a power of two.
+
+    Returns:
+        D arrays; array d is (N, 2^(d + 1)), a node's probability being the sum of its leaves'.
+    """
+    leaves = gate.astype(np.float64)
+    levels = [leaves]
+    while levels[0].shape[1] > 2:
+        levels.insert(0, levels[0].reshape(len(leaves), -1, 2).sum(axis=2))
+    return levels
+
+
+def typical(gate: npt.NDArray[np.floating[Any]], count: int = SHOWN) -> list[npt.NDArray[np.int64]]:
+    """Return the positions of the images that most surely reach each node.
+
+    Returns:
+        D arrays; array d is (2^(d + 1), count), surest first.
+    """
+    return [np.argsort(-level, axis=0, kind="stable")[:count].T for level in reached(gate)]
+
+
+def draw(images: Images, gate: npt.NDArray[np.floating[Any]]) -> Images:
+    """Draw the tree: a row a level, each node as its most typical images.
+
+    Args:
+        images: (N, h, w, c) uint8 RGB or grey.
+        gate: (N, L).
+
+    Returns:
+        (H, W, 3) BGR.
+    """
+    levels = typical(gate)
+    deepest = len(levels[-1])
+    block = ACROSS * TILE + GAP
+    rows = []
+    for nodes in levels:
+        row = np.full((SHOWN // ACROSS * TILE + GAP, deepest * block, 3), 255, dtype=np.uint8)
+        width = row.shape[1] // len(nodes)
+        for number, members in enumerate(nodes):
+            left = number * width + (width - block) // 2
+            for place, position in enumerate(members):
+                y, x = divmod(place, ACROSS)
+                tile = _tile(images[position])
+                row[y * TILE : (y + 1) * TILE, left + x * TILE : left + (x + 1) * TILE] = tile
+        rows.append(row)
+    return np.vstack(rows)
+
+
+def _tile(image: Images) -> Images:
+    colour = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
+    return np.asarray(cv2.resize(colour, (TILE, TILE), interpolation=cv2.INTER_AREA)[..., ::-1], dtype=np.uint8)
+
+
+def picture_of(record: Record) -> Images:
+    """Draw the tree of a finished cell.
+
+    Raises:
+        InputError: the record holds no gate.
+        DataError: the data are no longer prepared here, or hold other images.
+    """
+    predictions = record.predictions("validation")
+    if "gate" not in predictions.extras:
+        raise InputError(
+            expected="a record of THIN with the weights of its ensemble",
+            found="none",
+            where=str(record.folder),
+            remedy="run the entry with options = { record_gate = true }",
+        )
+    spec = _prepared(record.content["spec"]["test"] or record.content["spec"]["data"])
+    if not is_prepared(spec):
+        raise DataError(
+            expected="the prepared images of the cell",
+            found="none",
+            where=str(record.folder),
+            remedy="run 'ferbench data prepare' for its data set with the same options and code",
+        )
+    store = Store.open(spec)
+    rows = {name: row for row, name in enumerate(store.strings("id").tolist())}
+    return draw(store.images[[rows[name] for name in predictions.ids.tolist()]], predictions.extras["gate"])
+
+
+def _prepared(data: Mapping[str, Any]) -> PreparedSpec:
+    """Return what decides the stored images, from a record's spec."""
+    return PreparedSpec(
+        dataset=data["dataset"],
+        options=data["options"],
+        identity=data["identity"],
+        preprocessor=data["preprocessor"],
+        preprocessor_options=data["preprocessor_options"],
+        preprocessor_version=data["version"],
+        no_face=data["no_face"],
+        source=data["source"],
+        hidden=tuple(data["hidden"]),
+        weights=data["weights"],
+    )
+
+
+def write_pictures(results: Path, out: Path) -> Iterator[Path]:
+    """Write a picture for each finished cell that stored its gate.
+
+    Yields:
+        The pictures.
+
+    Raises:
+        FerbenchError: there is none, a record was altered, images are gone.
+    """
+    store, found = RecordStore(results), False
+    done = store.done()
+    for sheet in sorted((results / "sheets").glob("*.json")):
+        for cell in load_sheet(results, sheet.stem).cells:
+            if cell.method not in METHODS or cell.id not in done:
+                continue
+            record = store.read(cell.id)
+            if not record.content["spec"]["options"].get("record_gate"):
+                continue
+            found = True
+            name = re.sub(r"[^\w.]+", "-", f"{sheet.stem} {cell.entry} {cell.dataset} {cell.seed}")
+            path = out / f"{name}-nodes.png"
+            write_atomically(path, cv2.imencode(".png", picture_of(record))[1].tobytes())
+            yield path
+    if not found:
+        raise InputError(
+            expected="a results folder with finished cells of the method thin that stored their gate",
+            found="none",
+            where=str(results),
+            remedy="run an entry with options = { record_gate = true }",
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write the pictures; an error of the user's is told in four lines."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ferbench_thin.nodes", description="Show the most typical images of each node of THIN's tree."
+    )
+    parser.add_argument("results", type=Path, help="the results folder")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    chosen = parser.parse_args(arguments)
+    try:
+        for path in write_pictures(chosen.results, chosen.out):
+            sys.stdout.write(f"written to {path}\n")
+    except FerbenchError as error:
+        for name, text in error.as_dict().items():
+            sys.stderr.write(f"{name + ':':<10} {text}\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
