@@ -54,23 +54,29 @@ class Encoder(nn.Module):
     def _measured(self, name: str, image: Tensor) -> tuple[int, int, int]:
         was_training = self.backbone.training
         self.backbone.eval()
-        with torch.no_grad():
-            made: Tensor = self.backbone.forward_features(image)
+        try:
+            with torch.no_grad():
+                made = tuple(self.backbone.forward_features(image).shape)
+        except (AssertionError, RuntimeError, ValueError) as error:  # what is made for another size, or has no map
+            raise _no_map(name, str(error)) from error
         self.backbone.train(was_training)
-        if made.dim() != 4 or made.shape[1] != self.backbone.num_features:
-            raise ConfigError(
-                expected="backbone: a convolutional network, whose features are a map (B, C, h, w) (the paper uses "
-                "resnet18)",
-                found=f"{name!r}, whose features are {tuple(made.shape)}",
-                where="the options of dice-fer",
-                remedy="choose a convolutional backbone, such as a residual network",
-            )
-        return made.shape[1], made.shape[2], made.shape[3]
+        if len(made) != 4 or made[1] != self.backbone.num_features:
+            raise _no_map(name, f"features of shape {made}")
+        return made[1], made[2], made[3]
 
     def forward(self, images: Tensor) -> Encoded:
         """Return codes and maps."""
         maps = self.backbone.forward_features(images)
         return Encoded(self.head(self.backbone.forward_head(maps, pre_logits=True)), maps)
+
+
+def _no_map(name: str, found: str) -> ConfigError:
+    return ConfigError(
+        expected="backbone: a convolutional network, whose features are a map (B, C, h, w) (the paper uses resnet18)",
+        found=f"{name!r}: {found}",
+        where="the options of dice-fer",
+        remedy="choose a convolutional backbone, such as a residual network, that takes the size of the images",
+    )
 
 
 class Sides(nn.Module, Generic[Part]):

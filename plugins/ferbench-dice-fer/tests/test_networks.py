@@ -1,0 +1,136 @@
+"""Encoders, statistics networks and discriminator: shapes as the paper's, and what each may look at."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ferbench.errors import ConfigError
+from ferbench_dice_fer.equations import donsker_varadhan, jensen_shannon
+from ferbench_dice_fer.networks import Discriminator, Encoder, Encoders, Statistics
+
+
+def linear_layers(network: torch.nn.Module) -> list[tuple[int, int]]:
+    return [(part.in_features, part.out_features) for part in network.modules() if isinstance(part, torch.nn.Linear)]
+
+
+def test_the_papers_encoder() -> None:
+    encoder = Encoder("resnet18", (112, 112, 1), 64).eval()
+    assert encoder.map_shape == (512, 4, 4)
+    with torch.no_grad():
+        codes, maps = encoder(torch.randn(2, 1, 112, 112))
+    assert codes.shape == (2, 64)
+    assert maps.shape == (2, 512, 4, 4)
+    parameters = sum(parameter.numel() for parameter in encoder.parameters())
+    assert parameters == 11_176_512 - 2 * 64 * 49 + 512 * 64 + 64  # a ResNet-18 for grey images, and its code
+
+
+@pytest.mark.parametrize("side", [32, 48, 96])
+def test_maps_are_as_large_as_the_images_make_them(side: int) -> None:
+    encoder = Encoder("resnet-tiny", (side, side, 3), 8)
+    assert encoder.training
+    assert encoder(torch.randn(2, 3, side, side)).maps.shape[1:] == encoder.map_shape
+
+
+def test_the_code_is_of_the_pooled_map() -> None:
+    encoder = Encoder("resnet-tiny", (32, 32, 1), 8).eval()
+    codes, maps = encoder(torch.randn(3, 1, 32, 32))
+    assert torch.allclose(codes, encoder.head(maps.mean(dim=(2, 3))), atol=1e-6)
+
+
+@pytest.mark.parametrize("backbone", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
+def test_a_backbone_without_a_feature_map_is_refused(backbone: str) -> None:
+    with pytest.raises(ConfigError, match=r"convolutional network.*the paper uses resnet18") as told:
+        Encoder(backbone, (112, 112, 3), 64)
+    assert told.value.found.startswith(repr(backbone))
+
+
+def encoders(*, separate: bool) -> Encoders:
+    torch.manual_seed(0)
+    return Encoders(lambda: Encoder("resnet-tiny", (32, 32, 1), 8), separate=separate).eval()
+
+
+def test_shared_encoders_treat_both_images_alike() -> None:
+    both, images = encoders(separate=False), torch.randn(3, 2, 1, 32, 32)
+    made = both.pairs(images)
+    assert (made.codes.shape, made.maps.shape[:2]) == ((3, 2, 8), (3, 2))
+    for side in (0, 1):
+        assert torch.allclose(made.codes[:, side], both.codes(images[:, side]), atol=1e-5)
+    assert both.of(0) is both.of(1)
+
+
+def test_separate_encoders_have_an_image_each_and_a_mean_at_test() -> None:
+    both, images = encoders(separate=True), torch.randn(3, 2, 1, 32, 32)
+    made = both.pairs(images)
+    assert both.of(0) is not both.of(1)
+    for side in (0, 1):
+        own, other = both.of(side)(images[:, side]), both.of(1 - side)(images[:, side])
+        assert torch.allclose(made.codes[:, side], own.codes, atol=1e-5)
+        assert torch.allclose(made.maps[:, side], own.maps, atol=1e-5)
+        assert torch.allclose(both.codes(images[:, side]), (own.codes + other.codes) / 2, atol=1e-5)
+
+
+def test_the_statistics_networks_have_the_papers_ancestors_sizes() -> None:
+    statistics = Statistics((512, 4, 4), 64, 512, donsker_varadhan, "sum")
+    assert linear_layers(statistics.whole) == [(512 * 16 + 64, 512), (512, 512), (512, 1)]
+    convolutions = [part for part in statistics.places if isinstance(part, torch.nn.Conv2d)]
+    assert [(one.in_channels, one.out_channels, one.kernel_size) for one in convolutions] == [
+        (512 + 64, 512, (1, 1)),
+        (512, 512, (1, 1)),
+        (512, 1, (1, 1)),
+    ]
+
+
+def test_information_is_of_scores_of_own_and_of_rolled_representations() -> None:
+    statistics = Statistics((5, 2, 3), 4, 8, donsker_varadhan, "sum")
+    maps, codes = torch.randn(7, 5, 2, 3), torch.randn(7, 4)
+    others = torch.cat([codes[-1:], codes[:-1]])
+
+    def whole(representation: torch.Tensor) -> torch.Tensor:
+        return statistics.whole(torch.cat([maps.flatten(1), representation], dim=1)).squeeze(1)
+
+    def place(representation: torch.Tensor, row: int, column: int) -> torch.Tensor:
+        beside = torch.cat([maps[:, :, row, column], representation], dim=1)
+        return statistics.places(beside[:, :, None, None]).flatten()
+
+    found = statistics(maps, codes)
+    assert found.whole.item() == pytest.approx(donsker_varadhan(whole(codes), whole(others)).item(), abs=1e-5)
+    each = [
+        donsker_varadhan(place(codes, row, column), place(others, row, column)).item()
+        for row in range(2)
+        for column in range(3)
+    ]
+    assert found.places.item() == pytest.approx(sum(each), abs=1e-5)
+    assert found.weighted(0.5, 2.0).item() == pytest.approx(0.5 * found.whole.item() + 2 * sum(each), abs=1e-5)
+    statistics.reduction = "mean"
+    assert statistics(maps, codes).places.item() == pytest.approx(sum(each) / 6, abs=1e-5)
+    statistics.estimator = jensen_shannon
+    assert statistics(maps, codes).whole.item() == pytest.approx(
+        jensen_shannon(whole(codes), whole(others)).item(), abs=1e-5
+    )
+
+
+def test_what_belongs_together_is_found() -> None:
+    """A trained critic's bound rises where representation and map share something, and stays near 0 where not."""
+    torch.manual_seed(0)
+    shared = torch.randn(64, 2)
+    maps = shared[:, :, None, None] + 0.1 * torch.randn(64, 2, 2, 2)
+    found = {}
+    for name, codes in (("related", shared), ("unrelated", torch.randn(64, 2))):
+        statistics = Statistics((2, 2, 2), 2, 16, donsker_varadhan, "mean")
+        adam = torch.optim.Adam(statistics.parameters(), lr=1e-2)
+        for _ in range(30):
+            order = torch.randperm(64)
+            loss = -statistics(maps[order], codes[order]).weighted(1, 1)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+        found[name] = -loss.item()
+    assert found["related"] > 1
+    assert found["related"] > 2 * found["unrelated"]
+
+
+def test_the_discriminator_has_three_layers_over_both_codes() -> None:
+    discriminator = Discriminator(64, 512)
+    assert linear_layers(discriminator) == [(128, 512), (512, 512), (512, 1)]
+    assert discriminator(torch.randn(5, 64), torch.randn(5, 64)).shape == (5,)
