@@ -234,9 +234,16 @@ class RepresentationMetricEntry:
     citation: str = ""
 
     def __post_init__(self) -> None:
-        """Check name and factory."""
+        """Check name, factory and representations."""
         _check_name("representation metric", self.name)
         _check_factory("representation metric", self.name, self.factory)
+        if isinstance(self.representations, str) and self.representations != "each":
+            raise PluginError(
+                expected="names of representations in a tuple, or 'each'",
+                found=repr(self.representations),
+                where=f"the representation metric entry {self.name!r}",
+                remedy=f"write representations=({self.representations!r},)",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

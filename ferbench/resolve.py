@@ -207,7 +207,7 @@ class Resolver:
         return DerivedSpec(part.name, given, entry.version, source, entry.gives, tuple(sorted(entry.needs)))
 
     def representation_metrics(self, benchmark: Benchmark) -> tuple[RepresentationMetricSpec, ...]:
-        """Return the specs of the metrics that a benchmark takes of representations.
+        """Return the specs of the metrics that a benchmark takes of representations, in whatever order it names them.
 
         Raises:
             PluginError: one is not installed.
@@ -215,7 +215,7 @@ class Resolver:
         """
         where = f"benchmark {benchmark.name}, representation_metrics"
         made = []
-        for choice in benchmark.representation_metrics:
+        for choice in sorted(benchmark.representation_metrics, key=lambda choice: choice.name):
             provided = self.registry.representation_metric(choice.name, where)
             options = parse_options(provided.entry.options, choice.options, f"{where}, {choice.name}")
             source = representation_source(provided.package)

@@ -251,6 +251,11 @@ def test_what_is_measured_is_part_of_a_cell_and_nothing_else_is_changed_by_it(ce
 
 
 def test_options_of_a_metric_make_another_cell_of_another_design(cells: Cells) -> None:
+    order = [
+        [cell.spec for cell in cells(f"representation_metrics = [{two}]")]
+        for two in ('"mean", "widths"', '"widths", "mean"')
+    ]
+    assert order[0] == order[1], "the order in which they are named is none of the cell's inputs"
     texts = ["", '"scaled"', '{ name = "scaled", options = { factor = 3.0 } }', '"mean"']
     specs = [cell.spec for text in texts for cell in cells(f"representation_metrics = [{text}]")]
     assert len({spec.id for spec in specs if spec}) == len({spec.design_id for spec in specs if spec}) == 4
@@ -301,7 +306,13 @@ def test_a_metric_of_predictions_and_one_of_representations_cannot_share_a_name(
         found.require_sound()
 
 
-@pytest.mark.parametrize(("name", "factory"), [("My Metric", "a:b"), ("m", "a.b")])
-def test_an_entry_that_breaks_the_contract_cannot_be_made(name: str, factory: str) -> None:
-    with pytest.raises(PluginError, match=r"in (a|the) representation metric entry"):
-        RepresentationMetricEntry(name=name, factory=factory)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": "My Metric"}, {"factory": "a.b"}, {"representations": "expression"}],
+    ids=["name", "factory", "reads"],
+)
+def test_an_entry_that_breaks_the_contract_cannot_be_made(wrong: dict[str, Any]) -> None:
+    with pytest.raises(
+        PluginError, match=rf"found {next(iter(wrong.values()))!r}; in (a|the) representation metric entry"
+    ):
+        RepresentationMetricEntry(**{"name": "m", "factory": "a:b", **wrong})

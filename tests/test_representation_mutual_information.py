@@ -14,7 +14,7 @@ from ferbench.representation import NotMeasured, Representations
 from ferbench.representation.mutual_information import Paired, Samples, _parts, bound, bound_of, mutual_information_gap
 from ferbench.representation.options import MutualInformationOptions
 
-CHEAP = MutualInformationOptions(hidden=(32, 32), steps=160, batch_size=256, lr=5e-3)
+CHEAP = MutualInformationOptions(hidden=(32, 32), steps=120, batch_size=256, lr=5e-3)
 KNOWN = [(0.5, 0.1438), (0.8, 0.5108), (0.9, 0.8304)]
 
 

@@ -25,7 +25,8 @@ from ferbench.plan import Plan, make_plan
 from ferbench.plugins import Registry
 from ferbench.records import RecordStore
 from ferbench.report.formats import Leaderboard
-from ferbench.report.sheet import Sheet, load_sheet, save_sheet, sheet_of
+from ferbench.report.remarks import Remarks
+from ferbench.report.sheet import Sheet, SheetCell, load_sheet, save_sheet, sheet_of
 from ferbench.report.table import collect
 from ferbench.representation import Representations
 from ferbench.representation.evaluate import evaluate
@@ -348,6 +349,16 @@ def test_without_subjects_the_reason_is_in_the_record_and_among_the_notes(
     assert "## distance-overlap" not in text
 
 
+def test_what_is_missing_in_some_folds_is_not_said_to_be_missing_in_all() -> None:
+    remarks = Remarks()
+    for fold in range(3):
+        reasons = {"retrieval": "of the moon", **({"class-scatter": "of the moon"} if fold == 1 else {})}
+        cell = SheetCell("id", "net", "toy-net", "toy", "3-fold", fold, 0, "done", "")
+        remarks.add(cell, {"representation": {"left_out": reasons}})
+    told = "net on toy, 3-fold: not measured, since of the moon: retrieval; class-scatter (1 of 3 runs)."
+    assert remarks.lines() == [told]
+
+
 def test_a_method_without_features_is_told_so(plans: Plans, board: Board) -> None:
     records, made = board(plans())
     assert set(records[0]["representation"]["left_out"].values()) == {"the method gives no representations"}
@@ -424,61 +435,48 @@ def test_which_way_is_good_depends_on_the_representation(metric: str, better: bo
 
 # --- the command line ------------------------------------------------------------------------------------------------
 
-GRID = """
-[benchmark.looks]
-preprocessor = { name = "resize", options = { size = 16 } }
-dataset = [{ name = "toy" }]
-protocol = [{ name = "official" }]
-metrics = ["accuracy", "retrieval.expression/label@1"]
-representation_metrics = ["identity-leakage", "retrieval", "toy-spread", "toy-broken"]
-entry = [{ name = "Learner", method = "toy-learner" }]
-"""
-METRICS = '''
-
-from ferbench import RepresentationMetricEntry
+DOCUMENT = Path(__file__).parents[1] / "docs" / "representations.md"
+ENTRY = """BROKEN = RepresentationMetricEntry(name="toy-broken", factory="ferbench_toy.looks:broken")
 
 
-@hookimpl
-def ferbench_representation_metrics():
-    """Return one of each kind."""
-    def entry(name):
-        return RepresentationMetricEntry(name=f"toy-{name}", factory=f"ferbench_toy.looks:{name}", percent=False)
-
-    return [entry("spread"), entry("broken")]
-'''
-LOOKS = '''
-def spread(given):
-    """Return how far features are from their mean."""
-    return {name: float(values.std(axis=0).mean()) for name, values in given.features.items()}
-
+@hookimpl"""
+BROKEN = """
 
 def broken(given):
-    """Raise."""
     return 1 / 0
-'''
+"""
 
 
-def test_a_strangers_metrics_from_the_command_line(tmp_path: Path) -> None:
+def example(language: str) -> list[str]:
+    """Return the document's blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_what_the_document_shows_runs_from_the_command_line(tmp_path: Path) -> None:
+    """The document's benchmark, with the metric it shows in a stranger's plugin and one that breaks besides."""
+    (benchmark,), (hook, function) = example("toml"), example("python")
     plugin = tmp_path / "plugin"
     shutil.copytree(STRANGER, plugin, ignore=shutil.ignore_patterns("__pycache__"))
     with (plugin / "ferbench_toy" / "plugin.py").open("a") as stream:
-        stream.write(METRICS)
-    (plugin / "ferbench_toy" / "looks.py").write_text(LOOKS)
+        stream.write(
+            "\n\n" + hook.replace("    return [\n", "    return [\n        BROKEN,\n").replace("@hookimpl", ENTRY)
+        )
+    (plugin / "ferbench_toy" / "looks.py").write_text(function + BROKEN)
     bench = Workbench(tmp_path, plugin)
-    bench.write(GRID)
+    bench.write(benchmark.replace('"toy-spread",', '"toy-spread", "toy-broken",').replace("steps = 500", "steps = 50"))
     done = bench.run("looks", "--workers", "1")
-    ((identity, record),) = bench.records().items()
+    (record,) = bench.records().values()
     assert set(record["representation"]["metrics"]) == {"identity-leakage", "retrieval", "toy-spread"}
     assert record["representation"]["metrics"]["toy-spread"]["values"]["expression"] > 0
     assert record["warnings"] == ["representation metrics, toy-broken failed: ZeroDivisionError: division by zero"]
-    assert set(record["spec"]["representation_metrics"][2]) == {"name", "options", "source"}
+    (left_out,) = record["representation"]["left_out"].items()
+    assert left_out == ("mutual-information-gap", "the method gives no representation identity (it gives expression)")
+    steps = {one["name"]: one["options"].get("steps") for one in record["spec"]["representation_metrics"]}
+    assert steps["mutual-information-gap"] == 50
     stamps = bench.stamps()
-    rows = {row["metric"]: row for row in bench.call("report", "looks", "--format", "json").json}
-    values = record["representation"]["metrics"]["identity-leakage"]["values"]
-    assert rows["identity-leakage.expression/linear"]["mean"] == values["expression/linear"]
-    assert rows.keys() >= {"accuracy", "retrieval.expression/label@1", "toy-spread.expression"}
-    assert {tuple(row["cells"]) for row in rows.values()} == {(identity,)}
+    value = record["representation"]["metrics"]["identity-leakage"]["values"]["expression/linear"]
     assert "## identity-leakage, %" in done.out
+    assert re.search(rf"\| Learner +\| expression/linear +\| {100 * value:.2f} \(1\)", done.out)
     again = bench.run("looks", "--workers", "1")
     assert bench.stamps() == stamps, "nothing is done twice"
     assert again.out == done.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,8 @@ class Remarks:
 
     _classes: dict[str, Mapping[str, list[str]]] = field(default_factory=dict)
     _faces: dict[tuple[str, str], _Faces] = field(default_factory=dict)
-    _unmeasured: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    _unmeasured: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    _runs: Counter[str] = field(default_factory=Counter)
     _warnings: dict[str, None] = field(default_factory=dict)
 
     def add(self, cell: SheetCell, content: Mapping[str, Any]) -> None:
@@ -42,19 +44,21 @@ class Remarks:
             told = notes["no_face"]
             faces.folds[cell.fold] = (told["test"], content["samples"]["test"], told["left_out"])
             faces.treated = told["test_images"]
+        place = f"{cell.entry} on {cell.dataset}, {cell.protocol}"
+        self._runs[place] += 1
         for metric, reason in content.get("representation", {}).get("left_out", {}).items():
-            place = f"{cell.entry} on {cell.dataset}, {cell.protocol}"
-            self._unmeasured.setdefault((place, reason), {})[metric] = None
+            self._unmeasured.setdefault((place, reason), Counter())[metric] += 1
         for warning in content.get("warnings", []):
-            place = f"{cell.entry} on {cell.dataset}, {cell.protocol}, fold {cell.fold}, seed {cell.seed}"
-            self._warnings[f"**Warning**, {place}: {warning}"] = None
+            self._warnings[f"**Warning**, {place}, fold {cell.fold}, seed {cell.seed}: {warning}"] = None
 
     def lines(self) -> list[str]:
         """Return the remarks, one sentence each."""
         made = [f"{dataset}: {_dropped(parts)}." for dataset, parts in self._classes.items()]
         made += [f"{dataset}, {protocol}: {_faceless(faces)}." for (dataset, protocol), faces in self._faces.items()]
         for (place, reason), metrics in self._unmeasured.items():
-            made.append(f"{place}: not measured, since {reason}: {'; '.join(metrics)}.")
+            runs = self._runs[place]
+            told = [name if count == runs else f"{name} ({count} of {runs} runs)" for name, count in metrics.items()]
+            made.append(f"{place}: not measured, since {reason}: {'; '.join(told)}.")
         return [*made, *(f"{warning}." for warning in self._warnings)]
 
 

@@ -70,8 +70,10 @@ class Method(nn.Module, ABC, Generic[OptionsT]):
     def features(self, images: Tensor) -> Mapping[str, Tensor]:
         """Return representations (B, D) by name (`expression`, `identity`), for the representation metrics.
 
+        Called when training is over, in the state of the selected epoch, in evaluation mode and without gradients.
+
         Args:
-            images: (B, C, h, w).
+            images: (B, C, h, w), as the test transform leaves them; of several views each by itself.
         """
         del images
         return {}

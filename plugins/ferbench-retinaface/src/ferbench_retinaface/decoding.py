@@ -14,7 +14,7 @@ import torch
 from retinaface.box_utils import decode, decode_landm  # type: ignore[import-untyped]
 from retinaface.prior_box import priorbox  # type: ignore[import-untyped]
 from torch import Tensor
-from torchvision.ops import nms  # type: ignore[import-untyped]
+from torchvision.ops import nms
 
 from ferbench.data.detection import Face
 
