@@ -1,1 +1,1 @@
-"""Drawn data under the names of data sets that nobody may ship: shipped benchmarks are planned and run on it."""
+"""What stands in for a distribution that takes long: shipped benchmarks are planned and run with it."""
