@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -28,6 +28,7 @@ from ferbench.sources import deriving_source, preparing_source, representation_s
 from ferbench.spec import (
     DerivedSpec,
     FileWeightsSpec,
+    Json,
     PreparedSpec,
     RecipeWeightsSpec,
     RepresentationMetricSpec,
@@ -294,14 +295,30 @@ class Resolver:
         data = self.prepared(choice, recipe.preprocessor or benchmark.preprocessor, where)
         # Whoever holds out images of this data set must not have pretrained on them, in either direction.
         same_fold = data.fingerprint in {part.fingerprint for part in spec.prepared}
-        if not same_fold and self._related(data, spec):
+        form = not same_fold and self._related(data, spec)
+        if form and not self._another_form(recipe, data, spec):
             raise LeakError(
-                expected="a recipe on the cell's own data exactly as the cell has it, or on other data",
+                expected="a recipe on the cell's own data exactly as the cell has it, or on other data (another form "
+                "of the cell's will do where both have subjects and the target is not the label)",
                 found=f"{recipe.dataset} under other options or another preprocessor, or its images under another name",
                 where=where,
                 remedy="give recipe and benchmark the same options and preprocessor, or pretrain on another data set",
             )
-        return self._training(recipe, spec, data, where, same_fold=same_fold)
+        if same_fold or form:
+            return self._on_the_fold(recipe, spec, data, where)
+        return self._on_all(recipe, spec, data, where)
+
+    def _another_form(self, recipe: Recipe, data: PreparedSpec, spec: TrainingSpec) -> bool:
+        """Return whether subjects can tell which images of `data` are of the cell's training part.
+
+        That both call the same subject the same is checked on the prepared data.
+        """
+        return (
+            spec.test is None
+            and recipe.target != "label"
+            and self._origins[data.fingerprint] == self._origins[spec.data.fingerprint]
+            and all("subject" in self.sources[part.fingerprint].columns() for part in (data, spec.data))
+        )
 
     def _related(self, data: PreparedSpec, spec: TrainingSpec) -> bool:
         """Return whether images of `data` may be images of the cell's data: a common file, or the same origin."""
@@ -312,13 +329,10 @@ class Resolver:
             for part in spec.prepared
         )
 
-    def _training(
-        self, recipe: Recipe, spec: TrainingSpec, data: PreparedSpec, where: str, *, same_fold: bool
-    ) -> TrainingSpec:
-        method = self.registry.method(recipe.method, where)
-        name = spec.protocol if same_fold else "all"
-        protocol = self.registry.protocol(name, where)
-        if same_fold and data.fingerprint != spec.data.fingerprint:
+    def _on_the_fold(self, recipe: Recipe, spec: TrainingSpec, data: PreparedSpec, where: str) -> TrainingSpec:
+        """Return the run of a recipe on the fold's training part of the cell's own data, or of another form of them."""
+        own = data.fingerprint == spec.data.fingerprint
+        if not own and spec.test is not None:
             raise LeakError(
                 expected="a recipe on other data than the cell's test data",
                 found=f"{recipe.dataset}, which this cell is tested on",
@@ -326,28 +340,48 @@ class Resolver:
                 remedy="pretrain on another data set",
             )
         tested = spec.test.fingerprint if spec.test is not None else None
-        division = [spec.fold, spec.seed, spec.protocol_options, tested] if same_fold else []
-        key = f"recipe {where} {name} {canonical_json(division)}"
-        if key not in self._memory or self._memory[key][0] != data.fingerprint:
-            options = parse_options(method.entry.config, recipe.options, where).model_dump(mode="json")
-            protocol_options = parse_options(protocol.entry.options, {}, where).model_dump(mode="json")
-            sources = training_sources(method.package, protocol.package)
-            made = TrainingSpec(
-                data=data,
-                test=spec.test if same_fold else None,
-                target=recipe.target,
-                target_edges=recipe.target_edges,
-                method=recipe.method,
-                options=options,
-                protocol=name,
-                protocol_options=spec.protocol_options if same_fold else protocol_options,
-                protocol_label=spec.protocol_label if same_fold else "all",
-                fold=spec.fold if same_fold else 0,
-                # On the cell's own data the noise drawn on the labels must be the cell's.
-                seed=spec.seed if same_fold else recipe.seed,
-                compute=spec.compute,
-                sources=sources,
-            )
-            self._memory[key] = (data.fingerprint, made)
-        training: TrainingSpec = self._memory[key][1]
-        return training
+        key = [spec.protocol, spec.fold, spec.seed, spec.protocol_options, tested, spec.data.fingerprint]
+        return self._remembered(
+            f"recipe {where} {data.fingerprint} {canonical_json(key)}",
+            # On the cell's own data the noise drawn on the labels must be the cell's.
+            lambda: self._training(recipe, data, where, spec.protocol, seed=spec.seed, compute=spec.compute),
+            test=spec.test,
+            protocol_options=spec.protocol_options,
+            protocol_label=spec.protocol_label,
+            fold=spec.fold,
+            fold_of=None if own else spec.data,
+        )
+
+    def _on_all(self, recipe: Recipe, spec: TrainingSpec, data: PreparedSpec, where: str) -> TrainingSpec:
+        """Return the run of a recipe on all of other data."""
+        key = f"recipe {where} {data.fingerprint} all {canonical_json(spec.compute)}"
+        return self._remembered(
+            key, lambda: self._training(recipe, data, where, "all", seed=recipe.seed, compute=spec.compute)
+        )
+
+    def _remembered(self, key: str, make: Callable[[], TrainingSpec], **more: Any) -> TrainingSpec:  # noqa: ANN401
+        if key not in self._memory:
+            self._memory[key] = replace(make(), **more)
+        made: TrainingSpec = self._memory[key]
+        return made
+
+    def _training(
+        self, recipe: Recipe, data: PreparedSpec, where: str, protocol: str, *, seed: int, compute: Json
+    ) -> TrainingSpec:
+        """Return a recipe's run under a protocol with its defaults."""
+        method = self.registry.method(recipe.method, where)
+        divided = self.registry.protocol(protocol, where)
+        return TrainingSpec(
+            data=data,
+            target=recipe.target,
+            target_edges=recipe.target_edges,
+            method=recipe.method,
+            options=parse_options(method.entry.config, recipe.options, where).model_dump(mode="json"),
+            protocol=protocol,
+            protocol_options=parse_options(divided.entry.options, {}, where).model_dump(mode="json"),
+            protocol_label=protocol,
+            fold=0,
+            seed=seed,
+            compute=compute,
+            sources=training_sources(method.package, divided.package),
+        )

@@ -203,6 +203,8 @@ class TrainingSpec:
         compute: threads, precision, memory format, evaluation interval.
         sources: digests of the code, by what it is (`core`, `method`, `protocol`).
         representation_metrics: what is measured of the method's representations.
+        fold_of: the data of which the fold is, where `data` are another form of them (drawn or prepared otherwise):
+            trained on are the images of that fold's training subjects.
     """
 
     data: PreparedSpec
@@ -220,6 +222,7 @@ class TrainingSpec:
     target_edges: tuple[float, ...] | None = None
     weights: Mapping[str, WeightsSpec] = field(default_factory=dict)
     representation_metrics: tuple[RepresentationMetricSpec, ...] = ()
+    fold_of: PreparedSpec | None = None
 
     def _as_json(self, design: bool) -> dict[str, Any]:
         def part(spec: PreparedSpec | WeightsSpec | RepresentationMetricSpec) -> Json:
@@ -241,6 +244,7 @@ class TrainingSpec:
             "weights": {role: part(spec) for role, spec in self.weights.items()},
             "compute": self.compute,
             **({"representation_metrics": measured} if measured else {}),
+            **({"fold_of": part(self.fold_of)} if self.fold_of is not None else {}),
         }
 
     @cached_property
@@ -271,4 +275,4 @@ class TrainingSpec:
     @property
     def prepared(self) -> tuple[PreparedSpec, ...]:
         """The stores it reads."""
-        return (self.data,) if self.test is None else (self.data, self.test)
+        return tuple(part for part in (self.data, self.test, self.fold_of) if part is not None)

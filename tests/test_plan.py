@@ -24,7 +24,14 @@ from ferbench.plan import Cell, Plan, make_plan, select
 from ferbench.plugins import Registry
 from ferbench.records import RecordStore
 from ferbench.resolve import Resolver
-from ferbench.spec import DerivedSpec, FileWeightsSpec, PreparedSpec, RecipeWeightsSpec, TrainingSpec
+from ferbench.spec import (
+    DerivedSpec,
+    FileWeightsSpec,
+    PreparedSpec,
+    RecipeWeightsSpec,
+    RepresentationMetricSpec,
+    TrainingSpec,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -83,6 +90,8 @@ CHANGES: dict[str, Any] = {
     "compute": {"threads": 2},
     "sources": {"core": "c0", "method": "m1", "protocol": "p0"},
     "weights": {},
+    "representation_metrics": (RepresentationMetricSpec("retrieval", {}, "s0"),),
+    "fold_of": replace(DATA, dataset="other"),
 }
 DATA_CHANGES: dict[str, Any] = {
     "dataset": "other",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ferbench.data.store import Store
+from ferbench.errors import LeakError
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.protocols.base import Fold, Indices, ProtocolOptions, Samples, check_fold
@@ -24,6 +25,8 @@ def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Regist
     Raises:
         DataError: the data cannot be divided so, or a subject or an image stands on both sides.
     """
+    if spec.fold_of is not None:
+        return _on_another_form(spec, spec.fold_of, store, registry)
     where = f"{spec.data.dataset}, {spec.protocol_label}, fold {spec.fold}"
     provided = registry.protocol(spec.protocol, where)
     options = parse_options(provided.entry.options, spec.protocol_options, where)
@@ -81,6 +84,47 @@ def _with_faces(fold: Fold, store: Store, test_store: Store, spec: TrainingSpec)
         test=fold.test[test],
         test_labels=fold.test_labels[test],
         notes=notes,
+    )
+
+
+def _on_another_form(spec: TrainingSpec, fold_of: PreparedSpec, store: Store, registry: Registry) -> Fold:
+    """Train on those images of one form of the data whose subjects are in the training part of a fold of another.
+
+    Raises:
+        LeakError: the two forms do not call the same subject the same.
+    """
+    other = Store.open(fold_of)
+    fold = divide(replace(spec, data=fold_of, fold_of=None, target="label", target_edges=None), other, other, registry)
+    _check_same_subjects(store, other, f"the recipe on {spec.data.dataset}, {spec.protocol_label}, fold {spec.fold}")
+    subjects = other.strings("subject")
+    held_out = np.concatenate([subjects[fold.validation], subjects[fold.test]])
+    seen = np.setdiff1d(subjects[fold.train], held_out)
+    targets = store.samples(spec.target, spec.target_edges)
+    usable = (targets.labels >= 0) & ~store.dropped & np.isin(store.strings("subject"), seen)
+    # Where the subject is the target, every subject must be on both sides.
+    samples = replace(targets, subjects=None) if spec.target == "subject" else targets
+    options = spec.protocol_options
+    share, seed = options.get("validation", ProtocolOptions().validation), options.get("split_seed", 0)
+    train, validation = carve_validation(samples, np.flatnonzero(usable), share, seed)
+    nothing = np.zeros(0, dtype=np.int64)
+    notes = {**fold.notes, "target": spec.target, "fold_of": fold_of.dataset, "subjects": len(seen)}
+    labels = targets.labels
+    return Fold(targets.classes, train, labels[train], validation, labels[validation], nothing, nothing, notes)
+
+
+def _check_same_subjects(store: Store, other: Store, where: str) -> None:
+    """Two forms hold some of the same images; each must be of the same subject in both."""
+    named = dict(zip(store.strings("id").tolist(), store.strings("subject").tolist(), strict=True))
+    pairs = zip(other.strings("id").tolist(), other.strings("subject").tolist(), strict=True)
+    common = [(name, subject, named[name]) for name, subject in pairs if name in named]
+    wrong = next((one for one in common if one[1] != one[2]), None)
+    if common and wrong is None:
+        return
+    raise LeakError(
+        expected="images that both forms of the data have, of the same subject in both",
+        found=f"{wrong[0]} of {wrong[1]!r} and of {wrong[2]!r}" if wrong else "no image of the same id",
+        where=where,
+        remedy="give recipe and benchmark the same data, or pretrain on another data set",
     )
 
 

@@ -115,6 +115,11 @@ def test_the_settings_are_the_papers(registry: Registry, releases: Path, tmp_pat
             )
             if options.get("architecture") == "thin" and "figure" not in name:
                 assert options["dispelling"] == 0.005
+            bins = {"rotation": 18, "scale": 6 if "dsprites" in name else 10}
+            for recipe in spec.recipes:
+                edges = recipe.training.target_edges
+                assert edges is not None
+                assert len(edges) + 1 == bins[recipe.training.target]
     assert {spec.seed for spec in specs} == {0, 1, 2}
 
 
