@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -35,19 +36,23 @@ def list_command(config: Config = None, as_json: AsJson = False) -> None:
 def verify_command(config: Config = None, as_json: AsJson = False) -> None:
     """Check every file of weights against its checksum, and every trained one against what was recorded.
 
-    Exit code 2 when one is missing or altered.
+    Exit code 2 when one is altered, or one that your own file names is missing. A file that a plugin's benchmarks name
+    and you have not brought is told, no more: `ok` is null.
     """
     from ferbench.canonical import file_digest
     from ferbench.catalogue import list_benchmarks
     from ferbench.plugins import discover
     from ferbench.trained import INFO, PARAMETERS, weights_root
 
-    rows = []
-    for path, name, choice in _weights(list_benchmarks(config, discover())):
+    rows: list[dict[str, Any]] = []
+    registry = discover()
+    shipped = {provided.entry.path for provided in registry.all("benchmarks").values()}
+    for path, name, choice in _weights(list_benchmarks(config, registry)):
         if choice.path is not None:
             file = path.parent / Path(choice.path).expanduser()
             found = file_digest(file) if file.is_file() else "no such file"
-            rows.append({"name": name, "path": str(file), "ok": found == choice.sha256, "found": found})
+            ok = None if path in shipped and not file.is_file() else found == choice.sha256
+            rows.append({"name": name, "path": str(file), "ok": ok, "found": found})
     for info in sorted(weights_root().glob(f"*/{INFO}")):
         file = info.parent / PARAMETERS
         found = file_digest(file) if file.is_file() else "no such file"
@@ -57,8 +62,11 @@ def verify_command(config: Config = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(rows, indent=1))
     else:
         for row in rows:
-            typer.echo(f"{'ok' if row['ok'] else 'ALTERED OR MISSING'}  {row['name']}  {row['path']}  {row['found']}")
-    raise typer.Exit(0 if all(row["ok"] for row in rows) else 2)
+            typer.echo(f"{_VERDICTS[row['ok']]}  {row['name']}  {row['path']}  {row['found']}")
+    raise typer.Exit(2 if any(row["ok"] is False for row in rows) else 0)
+
+
+_VERDICTS = {True: "ok", False: "ALTERED OR MISSING", None: "not brought, needed by shipped benchmarks alone"}
 
 
 def _weights(listed: dict) -> list:  # type: ignore[type-arg]  # imported lazily by the callers
