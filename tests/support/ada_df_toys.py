@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
-from accelerate import Accelerator
+from rehearsal import Rehearsal
 
 from ferbench.train import Method, Setup, Task, TrainingSet
-from ferbench.train.loop import Hooks, Trainer, seed_everything
+from ferbench.train.loop import Trainer, seed_everything
 from ferbench.train.task import ImageRows
 from ferbench.weights import LoadedWeights
 from ferbench_ada_df.method import AdaDF
@@ -20,15 +18,8 @@ from ferbench_ada_df.options import AdaDFOptions
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
 
-class Toys:
-    """Builds and trains methods on noisy squares whose colour tells the class.
-
-    Attributes:
-        saved: the training state after each epoch, as a checkpoint holds it.
-    """
-
-    def __init__(self) -> None:
-        self.saved: list[bytes] = []
+class Toys(Rehearsal):
+    """Builds and trains methods on noisy squares whose colour tells the class."""
 
     def training(self, count: int = 64, side: int = 32, channels: int = 3) -> TrainingSet:
         """Return `count` images; classes take turns, so that their counts differ by one at most."""
@@ -58,17 +49,5 @@ class Toys:
     def train(
         self, method: Method[Any], training: TrainingSet | None = None, saved: bytes | None = None, stop_after: int = 0
     ) -> Trainer:
-        """Train with the harness's loop, from a saved state if there is one; stop after some epochs if asked."""
-        self.saved = []
-
-        def checkpoint(state: Callable[[], dict[str, Any]]) -> None:
-            stream = io.BytesIO()
-            torch.save(state(), stream)
-            self.saved.append(stream.getvalue())
-            if len(self.saved) == stop_after:
-                raise KeyboardInterrupt
-
-        hooks = Hooks(lambda _epoch: None, checkpoint, lambda _share, _images: None)
-        trainer = Trainer(method, training or self.training(), Accelerator(cpu=True), 0, hooks)
-        trainer.run(None if saved is None else torch.load(io.BytesIO(saved), weights_only=False))
-        return trainer
+        """Train on `training`, or on the toys' own; see `Rehearsal.rehearse`."""
+        return self.rehearse(method, training or self.training(), saved, stop_after)

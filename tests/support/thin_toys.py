@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
-from accelerate import Accelerator
+from rehearsal import Rehearsal
 
 from ferbench.train import Column, Method, Setup, Task, TrainingSet
-from ferbench.train.loop import Hooks, Trainer, seed_everything
+from ferbench.train.loop import Trainer, seed_everything
 from ferbench.train.task import ImageRows
 from ferbench.weights import LoadedWeights
 from ferbench_thin.method import Thin
@@ -22,15 +20,8 @@ CLASSES = ("one", "two", "three")
 BINS = 6
 
 
-class Toys:
-    """Builds and trains methods on bars: one, two or three of them tell the class, their common angle is exogenous.
-
-    Attributes:
-        saved: the training state after each epoch, as a checkpoint holds it.
-    """
-
-    def __init__(self) -> None:
-        self.saved: list[bytes] = []
+class Toys(Rehearsal):
+    """Builds and trains methods on bars: one, two or three of them tell the class, their common angle is exogenous."""
 
     def training(self, count: int = 96, side: int = 28, seed: int = 0) -> TrainingSet:
         """Return `count` grey images of bars with the column `rotation`, degrees; classes take turns."""
@@ -86,17 +77,5 @@ class Toys:
     def train(
         self, method: Method[Any], training: TrainingSet | None = None, saved: bytes | None = None, stop_after: int = 0
     ) -> Trainer:
-        """Train with the harness's loop, from a saved state if there is one; stop after some epochs if asked."""
-        self.saved = []
-
-        def checkpoint(state: Callable[[], dict[str, Any]]) -> None:
-            stream = io.BytesIO()
-            torch.save(state(), stream)
-            self.saved.append(stream.getvalue())
-            if len(self.saved) == stop_after:
-                raise KeyboardInterrupt
-
-        hooks = Hooks(lambda _epoch: None, checkpoint, lambda _share, _images: None)
-        trainer = Trainer(method, training or self.training(), Accelerator(cpu=True), 0, hooks)
-        trainer.run(None if saved is None else torch.load(io.BytesIO(saved), weights_only=False))
-        return trainer
+        """Train on `training`, or on the toys' own; see `Rehearsal.rehearse`."""
+        return self.rehearse(method, training or self.training(), saved, stop_after)

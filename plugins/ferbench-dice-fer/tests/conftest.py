@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 from pydantic import Field
+from rehearsal import Rehearsal
 from toyfaces.options import ToyOptions
 
 import ferbench.builtin
@@ -22,7 +21,7 @@ from ferbench import DatasetCard, DatasetEntry, PreprocessorEntry, hookimpl
 from ferbench.data.preprocess import ResizeOptions
 from ferbench.plugins import Registry, discover
 from ferbench.train import Batch, Context, Setup, Task, TrainingSet
-from ferbench.train.loop import Hooks, Trainer, seed_everything
+from ferbench.train.loop import Trainer, seed_everything
 from ferbench.train.task import ImageRows
 from ferbench.weights import LoadedWeights
 from ferbench_dice_fer.method import DiceFER
@@ -34,15 +33,8 @@ CLASSES = ("anger", "happiness", "surprise", "neutral")
 SEVEN = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
 
-class Toys:
-    """Builds and trains methods on coarse grey patterns, one a class, under the finer pattern of a person.
-
-    Attributes:
-        saved: the training state after each epoch, as a checkpoint holds it.
-    """
-
-    def __init__(self) -> None:
-        self.saved: list[bytes] = []
+class Toys(Rehearsal):
+    """Builds and trains methods on coarse grey patterns, one a class, under the finer pattern of a person."""
 
     def training(self, count: int = 64, side: int = 32, channels: int = 1, noise: int = 0) -> TrainingSet:
         """Return `count` images; classes take turns, and every four images a new person."""
@@ -99,20 +91,8 @@ class Toys:
     def train(
         self, method: DiceFER, training: TrainingSet | None = None, saved: bytes | None = None, stop_after: int = 0
     ) -> Trainer:
-        """Train with the harness's loop, from a saved state if there is one; stop after some epochs if asked."""
-        self.saved = []
-
-        def checkpoint(state: Callable[[], dict[str, Any]]) -> None:
-            stream = io.BytesIO()
-            torch.save(state(), stream)
-            self.saved.append(stream.getvalue())
-            if len(self.saved) == stop_after:
-                raise KeyboardInterrupt
-
-        hooks = Hooks(lambda _epoch: None, checkpoint, lambda _share, _images: None)
-        trainer = Trainer(method, training or self.training(), Accelerator(cpu=True), 0, hooks)
-        trainer.run(None if saved is None else torch.load(io.BytesIO(saved), weights_only=False))
-        return trainer
+        """Train on `training`, or on the toys' own; see `Rehearsal.rehearse`."""
+        return self.rehearse(method, training or self.training(), saved, stop_after)
 
 
 def _enlarged(patterns: np.ndarray, side: int) -> np.ndarray:

@@ -50,7 +50,7 @@ def absolute_cosine(exogenous: Tensor, endogenous: Tensor) -> Tensor:
     Returns:
         (B,) in [0, 1].
     """
-    return cosine_similarity(exogenous, endogenous, dim=1).abs().clamp(max=1.0)
+    return cosine_similarity(exogenous.float(), endogenous.float(), dim=1).abs().clamp(max=1.0)
 
 
 def one_hot_bins(values: Tensor, low: float, high: float, bins: int) -> Tensor:
