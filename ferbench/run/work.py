@@ -68,6 +68,8 @@ class Workplace:
                 return GIVEN_UP
             checkpoint = (weights_root() if job.recipe else store.running) / f"{job.id}.checkpoint"
             sweep_asides(weights_folder(job.id) if job.recipe else store.records / job.id)
+            for left in checkpoint.parent.glob(f"{job.id}.*.part"):  # by one who was killed: the lease is ours
+                left.unlink(missing_ok=True)
             try:
                 self._run(job, store, checkpoint)
             except (Stopped, StorageError, SourceChangedError):

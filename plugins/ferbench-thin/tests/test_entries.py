@@ -29,7 +29,7 @@ DIGITS = {
     "thin-table-2-sprites": 6,
     "thin-table-3": 4,
     "thin-figure-4": 7,
-    "thin-readings": 15,
+    "thin-readings": 12,
 }
 FACES = {"thin-table-4": 12, "thin-table-4-matched": 12, "thin-table-5": 2, "thin-figure-5": 7}
 SMALL_DIGITS = {
@@ -37,7 +37,7 @@ SMALL_DIGITS = {
     'name = "dsprites" }': 'name = "dsprites", options = { train = 120, test = 30 } }',
     'name = "dsprites-scale" }': 'name = "dsprites-scale", options = { train = 120, test = 30 } }',
     "epochs = 20 }": "epochs = 1 }",
-    "epochs = 10 }": "epochs = 1 }",
+    "epochs = 6 }": "epochs = 1 }",
     "epochs = 2 }": "epochs = 1 }",
     "draws = 10": "draws = 2",
     "seeds = [100, 101]": "seeds = [0]",

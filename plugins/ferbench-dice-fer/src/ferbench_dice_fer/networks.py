@@ -40,14 +40,14 @@ class Encoder(nn.Module):
         map_shape: (C, h, w) of a feature map.
 
     Raises:
-        ConfigError: the backbone has no feature map.
+        ConfigError: there is no such backbone, or it has no feature map.
     """
 
     def __init__(self, backbone: str, image_shape: tuple[int, int, int], width: int) -> None:
         super().__init__()
         height, across, channels = image_shape
         # Its layers are as many kinds as timm has models.
-        self.backbone: Any = build_backbone(backbone, channels)
+        self.backbone: Any = _built(backbone, channels)
         self.head = nn.Linear(feature_width(self.backbone), width)
         self.map_shape = self._measured(backbone, torch.zeros(1, channels, height, across))
 
@@ -68,6 +68,18 @@ class Encoder(nn.Module):
         """Return codes and maps."""
         maps = self.backbone.forward_features(images)
         return Encoded(self.head(self.backbone.forward_head(maps, pre_logits=True)), maps)
+
+
+def _built(name: str, channels: int) -> nn.Module:
+    try:
+        return build_backbone(name, channels)
+    except ConfigError as error:
+        raise ConfigError(
+            expected=f"backbone: {error.expected} (the paper uses resnet18)",
+            found=error.found,
+            where="the options of dice-fer",
+            remedy=error.remedy,
+        ) from error
 
 
 def _no_map(name: str, found: str) -> ConfigError:

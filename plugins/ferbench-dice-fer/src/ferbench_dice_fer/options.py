@@ -104,6 +104,7 @@ class DiceFEROptions(Options):
         default=False,
         description="train the expression encoder on in the second stage, under eq. 8 and eq. 11; frozen, it cannot "
         "depend on zeta",
+        json_schema_extra={"paper": False},
     )
     finetune_classifier: bool = Field(
         default=False, description="let the classifier's cross-entropy train the expression encoder too"

@@ -87,9 +87,9 @@ class ThinOptions(NetworkOptions):
         json_schema_extra={"paper": "0.005; faces: 0.01"},
     )
     gate_input: Literal["map", "hidden", "logits", "probabilities"] = Field(
-        default="map",
-        description="what of an exogenous network conditions the tree: its last map, flattened (the paper's γ), the "
-        "last hidden layer of its classifier, that classifier's logits, or their softmax",
+        default="probabilities",
+        description="what of an exogenous network conditions the tree: its last map, flattened (the letter of the "
+        "paper), the last hidden layer of its classifier, that classifier's logits, or their softmax",
         json_schema_extra={"paper": "map"},
     )
     gate_norm: Literal["none", "batch-norm"] = Field(
