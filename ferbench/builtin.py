@@ -148,6 +148,29 @@ def ferbench_metrics() -> list[MetricEntry]:
             summary="Expected calibration error, 15 bins",
         ),
         *_distribution_metrics(),
+        *_pose_metrics(),
+    ]
+
+
+def _pose_metrics() -> list[MetricEntry]:
+    home, pose = "ferbench.metrics.poses", frozenset({"pose"})
+    return [
+        MetricEntry(name="accuracy-by-yaw", factory=f"{home}:accuracy_by_yaw", needs=pose, summary="Accuracy by yaw"),
+        MetricEntry(
+            name="recall-by-yaw", factory=f"{home}:recall_by_yaw", needs=pose, summary="Recall of each class by yaw"
+        ),
+        MetricEntry(
+            name="frontal-accuracy",
+            factory=f"{home}:frontal_accuracy",
+            needs=pose,
+            summary="Accuracy on faces turned by 5° at most",
+        ),
+        MetricEntry(
+            name="pose-accuracy",
+            factory=f"{home}:pose_accuracy",
+            needs=pose | {"pose_probabilities", "pose_yaws"},
+            summary="Accuracy of the estimated pose class",
+        ),
     ]
 
 

@@ -23,7 +23,7 @@ FILES = sorted(CORE.rglob("*.py"))
 # Each layer imports only from itself and from those above it.
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"canonical", "labels", "options", "places", "predictions"},
+    {"canonical", "labels", "options", "places", "poses", "predictions"},
     {"classifier_options", "datasource", "entries", "spec"},
     {"hookspecs", "plugins", "sources", "trained"},
     {"config", "records", "metrics", "protocols"},

@@ -8,7 +8,8 @@ from ferbench.train.method import Method, Setup, freeze, unfreeze
 from ferbench.train.recipes import ClassBalanced, Groups, Recipe, Shuffled
 from ferbench.train.stage import Epochs, Optim, Stage, Steps, Until
 from ferbench.train.task import Column, Task, TrainingSet
-from ferbench.train.transforms import Albumented, FlipShift, Normalisation, Normalise, Transforms, Whiten
+from ferbench.train.transforms import Albumented, FlipShift, Normalisation, Normalise, Resized, Transforms, Whiten
+from ferbench.train.tuples import FiveTuples
 
 __all__ = [
     "Albumented",
@@ -18,6 +19,7 @@ __all__ = [
     "Column",
     "Context",
     "Epochs",
+    "FiveTuples",
     "FlipShift",
     "Groups",
     "Method",
@@ -26,6 +28,7 @@ __all__ = [
     "Optim",
     "Output",
     "Recipe",
+    "Resized",
     "Setup",
     "Shuffled",
     "Stage",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ferbench.data.preprocess import scaled
 from ferbench.train.batch import Views
 
 if TYPE_CHECKING:
@@ -111,6 +112,35 @@ class Whiten:
     def __call__(self, images: Images, columns: Columns, rng: np.random.Generator) -> Views:
         """Return one view."""
         return Views((self.tensor(images),), columns)
+
+
+@dataclass(frozen=True)
+class Resized:
+    """Scaled to a square before another normalisation: networks that were made for a size of their own.
+
+    Attributes:
+        normalise: what comes after.
+        side: pixels.
+    """
+
+    normalise: Normalisation
+    side: int
+
+    def tensor(self, images: Images) -> Tensor:
+        """Return (B, c, side, side) float32."""
+        if images.shape[1:3] == (self.side, self.side):
+            return self.normalise.tensor(images)
+        return self.normalise.tensor(np.stack([scaled(image, self.side) for image in images]))
+
+    def __call__(self, images: Images, columns: Columns, rng: np.random.Generator) -> Views:
+        """Return one view; `landmarks` and `box` follow the image."""
+        factor = np.asarray([self.side / images.shape[2], self.side / images.shape[1]], dtype=np.float32)
+        changed: dict[str, npt.NDArray[Any]] = {}
+        if "landmarks" in columns:
+            changed["landmarks"] = np.asarray(columns["landmarks"], dtype=np.float32) * factor
+        if "box" in columns:
+            changed["box"] = np.asarray(columns["box"], dtype=np.float32) * np.tile(factor, 2)
+        return Views((self.tensor(images),), {**columns, **changed})
 
 
 @dataclass(frozen=True)
