@@ -172,7 +172,7 @@ class RecordStore:
         identity = str(content["id"])
         with new_folder(self.records / identity) as folder:
             for name, table in files.items():
-                pq.write_table(table, folder / name, compression="zstd")
+                _write_table(table, folder / name)
             if state is not None:
                 _save_state(state, folder / STATE)
             text = json.dumps({"schema": SCHEMA, **content}, indent=1, allow_nan=False)
@@ -237,6 +237,19 @@ class RecordStore:
         for path in self.running.glob("*.part"):
             if time.time() - path.stat().st_mtime > 3600:
                 path.unlink(missing_ok=True)
+
+
+def _write_table(table: pa.Table, path: Path) -> None:
+    """Write a table: the bytes of fractions apart by their significance, which makes predictions a third smaller."""
+    columns = [
+        (f"{field.name}.list.element", field.type.value_type)
+        if pa.types.is_list(field.type)
+        else (field.name, field.type)
+        for field in table.schema
+    ]
+    fractions = [name for name, kind in columns if pa.types.is_floating(kind)]
+    others = [name for name, _ in columns if name not in fractions]
+    pq.write_table(table, path, compression="zstd", use_dictionary=others, use_byte_stream_split=fractions)
 
 
 def _visible(folder: Path) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -279,3 +280,21 @@ def test_records_are_readable_by_others(store: RecordStore) -> None:
     assert (store.records / ID).stat().st_mode & 0o777 == 0o755
     content = json.loads((store.records / ID / RECORD).read_text())
     assert content["schema"] == 1
+
+
+def test_tables_are_read_as_they_were_written_and_fractions_take_less_room(store: RecordStore, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet(np.full(10, 0.05), 3000).astype(np.float32)
+    columns = {
+        "id": [f"sample-{i}" for i in range(3000)],
+        "probabilities": chances.tolist(),
+        "yaw": rng.normal(size=3000),
+        "label": rng.integers(0, 10, 3000),
+        "words": [["a", "b"]] * 3000,
+    }
+    table = pa.table({**columns, "probabilities": pa.array(columns["probabilities"], pa.list_(pa.float32()))})
+    store.write({"id": ID, "design_id": DESIGN}, {"predictions.parquet": table})
+    written = store.records / ID / "predictions.parquet"
+    assert pq.read_table(written).equals(table)
+    pq.write_table(table, tmp_path / "plain.parquet", compression="zstd")
+    assert written.stat().st_size < 0.85 * (tmp_path / "plain.parquet").stat().st_size
