@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -44,7 +45,7 @@ class Oracle(TrainingRecipe[OracleOptions]):
             DataError: a value of the column is missing, or lies outside `low` to `high`.
         """
         low, high = self.options.low, self.options.high
-        values = context.training.columns[self.column]
+        values = np.asarray(context.training.columns[self.column], dtype=np.float64)
         covered = (values >= low) & (values <= high)  # a missing value is NaN: not covered either
         if not covered.all():
             raise DataError(

@@ -55,7 +55,7 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
             weights = setup.weights["backbone"]
             state = {
                 key.removeprefix("trunk."): value
-                for key, value in in_our_names(weights.state).items()
+                for key, value in in_our_names(weights.state, options.trunk).items()
                 if key.startswith("trunk.")
             }
             where = f"weights {weights.name} in the role backbone"
