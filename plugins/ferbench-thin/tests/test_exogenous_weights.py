@@ -76,10 +76,13 @@ def test_the_endogenous_representation_starts_from_the_identitys() -> None:
 
 
 def test_names_of_other_files() -> None:
-    names = in_our_names({"features.0.weight": torch.zeros(1), "layer1.0.conv1.weight": torch.zeros(1)})
-    assert sorted(names) == ["trunk.layers.0.weight", "trunk.layers.backbone.layer1.0.conv1.weight"]
+    assert list(in_our_names({"features.0.weight": torch.zeros(1)}, "vgg16")) == ["trunk.layers.0.weight"]
+    residual = in_our_names({"layer1.0.conv1.weight": torch.zeros(1)}, "resnet-tiny")
+    assert list(residual) == ["trunk.layers.backbone.layer1.0.conv1.weight"]
+    another_vgg = in_our_names({"features.0.weight": torch.zeros(1)}, "vgg11")
+    assert list(another_vgg) == ["trunk.layers.backbone.features.0.weight"]
     own = {"trunk.layers.0.weight": torch.zeros(1), "classifier.output.bias": torch.zeros(1)}
-    assert in_our_names(own) == own
+    assert in_our_names(own, "convolutions") == own
 
 
 def test_a_recipe_of_another_backbone_serves_the_representation_but_not_the_gate(toys: Toys) -> None:

@@ -152,7 +152,10 @@ def test_what_is_remembered_is_what_would_be_seen(toys: Toys, rotation: LoadedWe
     method = toys.build(weights={"exogenous.rotation": rotation, "exogenous.again": rotation})
     toys.train(method)
     method.eval()
+    assert method._remembered is not None  # else it would be compared with itself
     batch = batch_of(toys, method)
+    turned = torch.arange(len(batch.labels)).flip(0)  # positions, not places in the batch
+    batch = Batch(tuple(view[turned] for view in batch.views), batch.labels[turned], batch.index[turned], {})
     remembered = method._conditioned(batch)
     method._remembered = None
     fresh = method._conditioned(batch)
@@ -161,10 +164,19 @@ def test_what_is_remembered_is_what_would_be_seen(toys: Toys, rotation: LoadedWe
         assert torch.allclose(one, other, atol=1e-4)
 
 
+def test_all_that_is_remembered_counts(toys: Toys, rotation: LoadedWeights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each of 96 images: what conditions the tree, and the logits that the dispelling loss compares with."""
+    for limit, remembers in ((96 * 2 * BINS * 4, True), (96 * 2 * BINS * 4 - 1, False)):
+        monkeypatch.setattr("ferbench_thin.remembered.MOST_BYTES", limit)
+        method = toys.build(weights={"exogenous.rotation": rotation}, gate_input="logits", steps=1)
+        toys.train(method)
+        assert (method._remembered is not None) == remembers
+
+
 def test_several_variables_are_concatenated(toys: Toys, rotation: LoadedWeights) -> None:
     method = toys.build(weights={"exogenous.b": rotation, "exogenous.a": rotation})
     assert list(method.networks) == ["a", "b"]
-    assert method.gate.nodes.in_features == 2 * 784
+    assert method.gate.nodes.in_features == 2 * BINS
     toys.train(method)
     extras = method.eval().predict(TestBatch(batch_of(toys, method).views)).extras
     assert extras["cosine"].shape == (24, 2)
@@ -201,6 +213,13 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(
 def test_steps_take_the_place_of_epochs(toys: Toys) -> None:
     trainer = toys.train(toys.build(architecture="baseline", steps=7, epochs=50))
     assert trainer.position.images == 7 * 16
+
+
+@pytest.mark.parametrize("length", [{"epochs": 2}, {"steps": 9, "epochs": 1}, {"steps": 9, "epochs": 50}])
+def test_a_cosine_falls_from_the_first_to_the_last_update(toys: Toys, length: dict[str, int]) -> None:
+    trainer = toys.train(toys.build(architecture="baseline", schedule="cosine", **length))
+    optimizer = trainer.context.optims["main"].optimizer
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
 
 
 def test_the_same_seed_gives_the_same_training(toys: Toys, rotation: LoadedWeights) -> None:

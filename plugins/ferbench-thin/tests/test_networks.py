@@ -26,8 +26,10 @@ def trained_parameters(module: nn.Module) -> int:
     return sum(part.numel() for part in module.parameters() if part.requires_grad)
 
 
-def thin(architecture: str, weights: dict[str, LoadedWeights] | None = None, task: Task = TASK) -> Thin:
-    return Thin(Setup(task, ThinOptions(architecture=architecture), weights or {}))
+def thin(
+    architecture: str, weights: dict[str, LoadedWeights] | None = None, task: Task = TASK, **options: object
+) -> Thin:
+    return Thin(Setup(task, ThinOptions.model_validate({"architecture": architecture, **options}), weights or {}))
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +52,21 @@ def test_parameters_of_the_exogenous_network(rotation: LoadedWeights) -> None:
 
 @pytest.mark.parametrize("architecture", ["exogenous-gated", "thin"])
 def test_parameters_of_a_gate_on_one_and_on_two_variables(architecture: str, rotation: LoadedWeights) -> None:
-    one = thin(architecture, {"exogenous.rotation": rotation})
+    one = thin(architecture, {"exogenous.rotation": rotation}, gate_input="map")
     assert trained_parameters(one) == 212_151  # the frozen networks are not counted
-    both = thin(architecture, {"exogenous.rotation": rotation, "exogenous.scale": rotation})
+    both = thin(architecture, {"exogenous.rotation": rotation, "exogenous.scale": rotation}, gate_input="map")
     assert both.gate is not None
     assert trained_parameters(both.gate) == 10_983
+
+
+@pytest.mark.parametrize(("kind", "width"), [("map", 784), ("hidden", 256), ("logits", 18), ("probabilities", 18)])
+def test_parameters_of_a_gate_on_other_parts_of_the_exogenous_network(
+    kind: str, width: int, rotation: LoadedWeights
+) -> None:
+    made = thin("thin", {"exogenous.rotation": rotation}, gate_input=kind)
+    assert made.gate is not None
+    assert trained_parameters(made.gate) == 7 * (width + 1)
+    assert trained_parameters(made) == 206_656 + 7 * (width + 1)
 
 
 def test_parameters_of_the_oracles_gate() -> None:

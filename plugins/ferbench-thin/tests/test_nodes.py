@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from ferbench_thin.nodes import ACROSS, GAP, SHOWN, TILE, draw, reached, typical
+from ferbench.report.sheet import Sheet, SheetCell
+from ferbench_thin.nodes import ACROSS, GAP, SHOWN, TILE, draw, reached, typical, write_pictures
 
 
 def gates(count: int = 40, leaves: int = 8) -> np.ndarray:
@@ -50,3 +54,35 @@ def test_colours_are_not_exchanged() -> None:
     images[..., 0] = 200  # red
     picture = draw(images, np.full((SHOWN, 2), 0.5))
     assert picture[0, 10].tolist() == [0, 0, 200]  # as OpenCV writes it: blue, green, red
+
+
+def test_each_cell_with_a_gate_has_a_picture_of_the_epoch_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two folds of two protocols, and an entry that has no gate to store."""
+    cells = [
+        SheetCell(f"{protocol}{fold}{architecture}", architecture, "thin", "faces", protocol, fold, 0, "done", "")
+        for protocol in ("by-subject", "whole")
+        for fold in (0, 1)
+        for architecture in ("thin", "baseline")
+    ]
+    options = {cell.id: {"record_gate": True, "architecture": cell.entry} for cell in cells}
+    records = {name: SimpleNamespace(content={"spec": {"options": kept}}) for name, kept in options.items()}
+    store = SimpleNamespace(done=lambda: set(records), read=records.__getitem__)
+    chosen: list[str] = []
+
+    def picture(record: object, selection: str) -> np.ndarray:
+        chosen.append(selection)
+        return np.zeros((4, 4, 3), np.uint8)
+
+    (tmp_path / "sheets").mkdir()
+    (tmp_path / "sheets" / "mine.json").touch()
+    monkeypatch.setattr("ferbench_thin.nodes.RecordStore", lambda results: store)
+    monkeypatch.setattr(
+        "ferbench_thin.nodes.load_sheet", lambda results, name: Sheet(name, "", "", ("accuracy",), "last", (*cells,))
+    )
+    monkeypatch.setattr("ferbench_thin.nodes.picture_of", picture)
+    written = list(write_pictures(tmp_path, tmp_path / "pictures"))
+    assert len({*written}) == len(written) == 4
+    assert all(path.is_file() for path in written)
+    assert chosen == ["last"] * 4

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from thin_toys import Toys
 
-from ferbench.errors import ConfigError
+from ferbench.errors import ConfigError, DataError
 from ferbench.options import parse_options
 from ferbench_thin.options import OracleOptions, ThinOptions
 from ferbench_thin.oracle import RotationOracle
@@ -58,6 +59,28 @@ def test_too_few_classes(toys: Toys) -> None:
 def test_an_oracles_range_must_not_be_empty(toys: Toys) -> None:
     with pytest.raises(ConfigError, match=r"low below high \(the paper uses"):
         toys.build(kind=RotationOracle, config=OracleOptions, low=90.0, high=-90.0, bins=18)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 90.0), (-90.0, 45.0)])
+def test_an_oracles_bins_cover_the_training_images(toys: Toys, low: float, high: float) -> None:
+    method = toys.build(kind=RotationOracle, config=OracleOptions, low=low, high=high, bins=18)
+    with pytest.raises(DataError, match=rf"a rotation between low = {low} and high = {high} .*others of 96, such as"):
+        toys.train(method)
+
+
+def test_an_oracle_wants_a_value_for_every_training_image(toys: Toys) -> None:
+    training = toys.training()
+    training.columns["rotation"][5] = np.nan
+    method = toys.build(training, kind=RotationOracle, config=OracleOptions, low=-90.0, high=90.0, bins=18)
+    with pytest.raises(DataError, match="found 1 others of 96, such as nan"):
+        toys.train(method, training)
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "keys", "type", "training", "expression"])
+def test_an_exogenous_variable_has_a_name_of_its_own(toys: Toys, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"a role exogenous\.NAME") as told:
+        toys.build(weights={f"exogenous.{name}": toys.exogenous()})
+    assert told.value.found == repr(f"exogenous.{name}")
 
 
 def test_an_oracle_must_be_told_its_range() -> None:

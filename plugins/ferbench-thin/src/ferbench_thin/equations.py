@@ -56,6 +56,8 @@ def absolute_cosine(exogenous: Tensor, endogenous: Tensor) -> Tensor:
 def one_hot_bins(values: Tensor, low: float, high: float, bins: int) -> Tensor:
     """Return (B, bins) one-hot rows: the bin of each value between `low` and `high`; both ends are within.
 
+    What lies beyond an end is in its bin.
+
     Args:
         values: (B,).
         low: lower end of the first bin.

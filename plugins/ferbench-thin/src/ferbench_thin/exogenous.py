@@ -89,7 +89,7 @@ def exogenous_network(
         WeightsError: no classifier in them, another representation layer, other shapes.
     """
     where = f"weights {weights.name} in the role {role}"
-    state = in_our_names(weights.state)
+    state = in_our_names(weights.state, trunk)
     layers = _linear_layers(state, where)
     has_norms = any(key.startswith("trunk.") and key.endswith("running_mean") for key in state)
     made = build_trunk(trunk, image_shape, batch_norm=trunk == VGG16 and has_norms)

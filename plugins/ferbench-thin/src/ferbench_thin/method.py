@@ -22,6 +22,7 @@ from ferbench_thin.remembered import Remembered
 
 GATED = ("exogenous-gated", "thin")
 ROLE = "exogenous."
+ENDOGENOUS = "expression"
 
 
 class Thin(TrainingRecipe[ThinOptions]):
@@ -103,7 +104,7 @@ class Thin(TrainingRecipe[ThinOptions]):
     def features(self, images: Tensor) -> Mapping[str, Tensor]:
         """Return h_endo as `expression`, and h_exo of each variable under its name (`identity`, `rotation`)."""
         seen = zip(self.networks, self._see(images), strict=True)
-        return {"expression": self.trunk(images), **{name: one.representation for name, one in seen}}
+        return {ENDOGENOUS: self.trunk(images), **{name: one.representation for name, one in seen}}
 
     def _see(self, images: Tensor) -> list[Seen]:
         with torch.no_grad():
@@ -147,12 +148,14 @@ def exogenous_roles(setup: Setup[ThinOptions]) -> list[str]:
 
 
 def check_roles(setup: Setup[ThinOptions]) -> None:
-    """Refuse a gate without an exogenous network, and such a network without a gate.
+    """Refuse a gate without an exogenous network, such a network without a gate, and a role without a proper name.
 
     Raises:
-        ConfigError: either.
+        ConfigError: any of these.
     """
     architecture, roles = setup.options.architecture, exogenous_roles(setup)
+    for role in roles:
+        _check_name(role)
     if (architecture in GATED) == bool(roles):
         return
     raise ConfigError(
@@ -165,4 +168,18 @@ def check_roles(setup: Setup[ThinOptions]) -> None:
         remedy='add weights = { "exogenous.identity" = "a name of [weights]" }'
         if not roles
         else "remove those weights, or choose exogenous-gated or thin",
+    )
+
+
+def _check_name(role: str) -> None:
+    """Refuse a variable that no part of a module, or no representation, can be named after."""
+    name = role.removeprefix(ROLE)
+    if name and "." not in name and name != ENDOGENOUS and not hasattr(nn.ModuleDict(), name):
+        return
+    raise ConfigError(
+        expected=f"a role {ROLE}NAME, NAME a word without a dot and not {ENDOGENOUS!r}, the name of the endogenous "
+        "representation, nor one that torch keeps for itself (keys, type, training)",
+        found=repr(role),
+        where="the weights of the entry of thin",
+        remedy="name the exogenous variable otherwise, such as exogenous.identity or exogenous.rotation",
     )

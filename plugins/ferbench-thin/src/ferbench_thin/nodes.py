@@ -2,8 +2,9 @@
 
     python -m ferbench_thin.nodes RESULTS --out DIR
 
-writes DIR/<benchmark>-<entry>-<data set>-<seed>-nodes.png for each finished cell of THIN that stored its gate
-(`record_gate = true`). The images come from the prepared store, so the data must still be prepared on this machine.
+writes DIR/<benchmark>-<entry>-<data set>-<protocol>-<fold>-<seed>-nodes.png for each finished cell of THIN that
+stored its gate (`record_gate = true`). The images come from the prepared store, so the data must still be prepared on
+this machine.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from ferbench.data.store import Store, is_prepared
 from ferbench.errors import DataError, FerbenchError, InputError
 from ferbench.places import write_atomically
 from ferbench.records import Record, RecordStore
-from ferbench.report.sheet import load_sheet
+from ferbench.report.sheet import SheetCell, load_sheet
 from ferbench.spec import PreparedSpec
 
 METHODS = ("thin",)
+UNGATED = ("baseline", "ensemble")
 Images = npt.NDArray[np.uint8]
 SHOWN, ACROSS, TILE, GAP = 8, 4, 48, 6
 
@@ -88,14 +90,18 @@ def _tile(image: Images) -> Images:
     return np.asarray(cv2.resize(colour, (TILE, TILE), interpolation=cv2.INTER_AREA)[..., ::-1], dtype=np.uint8)
 
 
-def picture_of(record: Record) -> Images:
+def picture_of(record: Record, selection: str) -> Images:
     """Draw the tree of a finished cell.
+
+    Args:
+        record: of the cell.
+        selection: which epoch: the one that its leaderboard shows.
 
     Raises:
         InputError: the record holds no gate.
         DataError: the data are no longer prepared here, or hold other images.
     """
-    predictions = record.predictions("validation")
+    predictions = record.predictions(selection)
     if "gate" not in predictions.extras:
         raise InputError(
             expected="a record of THIN with the weights of its ensemble",
@@ -132,6 +138,12 @@ def _prepared(data: Mapping[str, Any]) -> PreparedSpec:
     )
 
 
+def file_name(benchmark: str, cell: SheetCell) -> str:
+    """Return the name of a cell's picture: no other cell of the benchmark has it."""
+    place = f"{benchmark} {cell.entry} {cell.dataset} {cell.protocol} {cell.fold} {cell.seed}"
+    return re.sub(r"[^\w.]+", "-", place) + "-nodes.png"
+
+
 def write_pictures(results: Path, out: Path) -> Iterator[Path]:
     """Write a picture for each finished cell that stored its gate.
 
@@ -144,16 +156,17 @@ def write_pictures(results: Path, out: Path) -> Iterator[Path]:
     store, found = RecordStore(results), False
     done = store.done()
     for sheet in sorted((results / "sheets").glob("*.json")):
-        for cell in load_sheet(results, sheet.stem).cells:
+        planned = load_sheet(results, sheet.stem)
+        for cell in planned.cells:
             if cell.method not in METHODS or cell.id not in done:
                 continue
             record = store.read(cell.id)
-            if not record.content["spec"]["options"].get("record_gate"):
+            options = record.content["spec"]["options"]
+            if not options.get("record_gate") or options["architecture"] in UNGATED:
                 continue
             found = True
-            name = re.sub(r"[^\w.]+", "-", f"{sheet.stem} {cell.entry} {cell.dataset} {cell.seed}")
-            path = out / f"{name}-nodes.png"
-            write_atomically(path, cv2.imencode(".png", picture_of(record))[1].tobytes())
+            path = out / file_name(sheet.stem, cell)
+            write_atomically(path, cv2.imencode(".png", picture_of(record, planned.rank_by))[1].tobytes())
             yield path
     if not found:
         raise InputError(

@@ -59,7 +59,9 @@ class NetworkOptions(Options):
     lr: float = Field(
         default=1e-3, gt=0, le=10, description="of Adam", json_schema_extra={"paper": "1e-3; faces: 1e-5"}
     )
-    schedule: Literal["constant", "cosine"] = Field(default="constant", description="of the learning rate, by epoch")
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="of the learning rate, by epoch; by update where `steps` is given"
+    )
     sampling: Literal["shuffled", "class-balanced"] = Field(
         default="shuffled",
         description="class-balanced: classes take turns within a batch; the paper's AffectNet",

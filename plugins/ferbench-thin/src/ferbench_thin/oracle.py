@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ferbench.errors import ConfigError
+from ferbench.errors import ConfigError, DataError
 from ferbench.train import Batch, Context, Output, Setup, TestBatch
 from ferbench_thin.equations import one_hot_bins
 from ferbench_thin.networks import Ensemble, TreeGate
@@ -36,6 +37,23 @@ class Oracle(TrainingRecipe[OracleOptions]):
             )
         self.classifier = Ensemble(self.trunk.width, options.expert_hidden, len(setup.task.classes), 2**options.depth)
         self.gate = TreeGate(options.bins, options.depth)
+
+    def start(self, context: Context) -> None:
+        """Refuse a training set that the bins do not cover: all that is beyond an end would share its bin.
+
+        Raises:
+            DataError: a value of the column is missing, or lies outside `low` to `high`.
+        """
+        low, high = self.options.low, self.options.high
+        values = np.asarray(context.training.columns[self.column], dtype=np.float64)
+        covered = (values >= low) & (values <= high)  # a missing value is NaN: not covered either
+        if not covered.all():
+            raise DataError(
+                expected=f"a {self.column} between low = {low} and high = {high} for every training image",
+                found=f"{int((~covered).sum())} others of {len(values)}, such as {values[~covered][0]}",
+                where=f"the column {self.column!r} of the training images of thin-oracle-{self.column}",
+                remedy="give the ends of the variable's range as low and high, or drop images without a value",
+            )
 
     def loss(self, batch: Batch, context: Context) -> Tensor:
         """Return the cross-entropy of the mixed logits (eq. 6)."""

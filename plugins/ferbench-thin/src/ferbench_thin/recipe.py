@@ -55,7 +55,7 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
             weights = setup.weights["backbone"]
             state = {
                 key.removeprefix("trunk."): value
-                for key, value in in_our_names(weights.state).items()
+                for key, value in in_our_names(weights.state, options.trunk).items()
                 if key.startswith("trunk.")
             }
             where = f"weights {weights.name} in the role backbone"
@@ -83,7 +83,10 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
         adam = torch.optim.Adam(trained, lr=self.options.lr, fused=True)  # one kernel for all parameters
         if self.options.schedule == "constant":
             return {"main": Optim(adam)}
-        return {"main": Optim(adam, torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.options.epochs))}
+        # Half a period over the whole training: of a shorter one the rate would rise again.
+        steps = self.options.steps
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.options.epochs if steps is None else steps)
+        return {"main": Optim(adam, cosine, every_step=steps is not None)}
 
     def normalise(self) -> Normalise:
         """Return the normalisation of the pretrained weights; pixels / 255 or ImageNet's without any."""

@@ -12,6 +12,7 @@ from ferbench.train import Context
 from ferbench_thin.exogenous import GateInput, Seen
 
 MOST_BYTES = 2**30
+"""A gigabyte, for all that is remembered."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,14 @@ class Remembered:
 
     @classmethod
     def of(cls, context: Context, see: Callable[[Tensor], list[Seen]], kind: GateInput) -> Remembered | None:
-        """Ask for all training images; None where the answers would fill more than a gigabyte."""
+        """Ask for all training images; None where the answers would fill more than `MOST_BYTES`."""
         conditions: list[Tensor] = []
         said: list[list[Tensor]] = []
         for batch in context.statistics():
             seen = see(batch.images)
             conditions.append(torch.cat([one.condition(kind) for one in seen], dim=1))
             said.append([one.logits for one in seen])
-            if conditions[0].shape[1] * len(context.training) * 4 > MOST_BYTES:
+            width = sum(one.shape[1] for one in (conditions[0], *said[0]))
+            if width * len(context.training) * 4 > MOST_BYTES:
                 return None
         return cls(torch.cat(conditions), tuple(torch.cat(parts) for parts in zip(*said, strict=True)))
