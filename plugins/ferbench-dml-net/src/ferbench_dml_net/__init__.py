@@ -1,0 +1,1 @@
+"""DML-Net (Liu et al.) for ferbench: expressions across poses and people, by multi-channel metric learning."""

@@ -1,0 +1,162 @@
+"""The networks of Fig. 4: channels and their fusion, embedding, heads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from ferbench.errors import ConfigError
+from ferbench.train import build_backbone, feature_width
+
+SOFTMAX_STD = 1 / 512
+FULLY_CONNECTED_STD = 0.04
+
+
+class Channels(nn.Module):
+    """Multi-channel features (Algorithm 2): images (B, c, h, w) → (B, F).
+
+    The eyes are the uppermost third of the face, the mouth its lowest. Their features are fused first, then with the
+    whole face's.
+
+    Args:
+        backbone: of each channel.
+        colours: c.
+        width: F.
+    """
+
+    def __init__(self, backbone: str, colours: int, width: int) -> None:
+        super().__init__()
+        self.face = _built(backbone, colours)
+        self.eyes = _built(backbone, colours)
+        self.mouth = _built(backbone, colours)
+        features = feature_width(self.face)
+        self.local = fully_connected(2 * features, width)
+        self.fused = fully_connected(features + width, width)
+        self.width = width
+
+    @property
+    def backbones(self) -> tuple[nn.Module, ...]:
+        """The networks that pretrained weights go into."""
+        return self.face, self.eyes, self.mouth
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the fused features."""
+        third = images.shape[2] // 3
+        eyes, mouth = images[:, :, :third], images[:, :, images.shape[2] - third :]
+        local = relu(self.local(torch.cat([self.eyes(eyes), self.mouth(mouth)], dim=1)))
+        return relu(self.fused(torch.cat([self.face(images), local], dim=1)))
+
+
+class Face(nn.Module):
+    """The whole face alone: images (B, c, h, w) → (B, D).
+
+    Args:
+        backbone: its name.
+        colours: c.
+    """
+
+    def __init__(self, backbone: str, colours: int) -> None:
+        super().__init__()
+        self.face = _built(backbone, colours)
+        self.width = feature_width(self.face)
+
+    @property
+    def backbones(self) -> tuple[nn.Module, ...]:
+        """The network that pretrained weights go into."""
+        return (self.face,)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the backbone's features."""
+        features: Tensor = self.face(images)
+        return features
+
+
+class Head(nn.Module):
+    """A fully connected layer and a softmax layer: (B, D) → logits (B, K).
+
+    Args:
+        inputs: D.
+        width: units of the layer between.
+        classes: K.
+    """
+
+    def __init__(self, inputs: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.layer = fully_connected(inputs, width)
+        self.classifier = nn.Linear(width, classes)
+        nn.init.normal_(self.classifier.weight, std=SOFTMAX_STD)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the logits."""
+        logits: Tensor = self.classifier(relu(self.layer(inputs)))
+        return logits
+
+
+class Seen(NamedTuple):
+    """What the network makes of images.
+
+    Attributes:
+        embeddings: (B, E), or the fused features where there is no embedding.
+        expression: logits (B, K).
+        pose: logits (B, P), if the pose is estimated.
+    """
+
+    embeddings: Tensor
+    expression: Tensor
+    pose: Tensor | None
+
+
+class Network(nn.Module):
+    """All of Fig. 4.
+
+    Args:
+        features: channels and their fusion, or the face alone.
+        embedding: (B, F) → (B, E); the identity where there is none.
+        expression: the head of the K classes.
+        pose: its head; None: the pose is not estimated.
+        pose_on_embedding: whether that head stands on the embedding, or on the features before it.
+    """
+
+    def __init__(
+        self,
+        features: Channels | Face,
+        embedding: nn.Module,
+        expression: Head,
+        pose: Head | None,
+        *,
+        pose_on_embedding: bool,
+    ) -> None:
+        super().__init__()
+        self.features, self.embedding, self.expression, self.pose = features, embedding, expression, pose
+        self.pose_on_embedding = pose_on_embedding
+
+    def forward(self, images: Tensor) -> Seen:
+        """Return embeddings and logits of images (B, c, h, w)."""
+        features = self.features(images)
+        embeddings = self.embedding(features)
+        pose = None if self.pose is None else self.pose(embeddings if self.pose_on_embedding else features)
+        return Seen(embeddings, self.expression(embeddings), pose)
+
+
+def fully_connected(inputs: int, outputs: int) -> nn.Linear:
+    """Return a layer with normally distributed weights (Table 1) and no bias at first."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=FULLY_CONNECTED_STD)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _built(name: str, colours: int) -> nn.Module:
+    try:
+        return build_backbone(name, colours)
+    except ConfigError as error:
+        raise ConfigError(
+            expected=f"backbone: {error.expected} (the paper uses resnet50)",
+            found=error.found,
+            where="the options of dml-net",
+            remedy=error.remedy,
+        ) from error
