@@ -18,7 +18,7 @@ from ferbench.hookspecs import hookimpl
 from ferbench.labels import MIXTURE
 from ferbench.protocols.base import ProtocolOptions
 from ferbench.protocols.standard import KFoldOptions, LabelNoiseOptions
-from ferbench.representation.options import MutualInformationOptions
+from ferbench.representation.options import FeatureMapOptions, MutualInformationOptions, NeighboursOptions
 
 IMAGE_FOLDER = """
 my-faces/                 the name of the data set in the benchmark file
@@ -251,5 +251,29 @@ def ferbench_representation_metrics() -> list[RepresentationMetricEntry]:
             higher_is_better={"expression": True, "identity": False},
             percent=False,
             summary="Distance between class centroids over the spread of classes",
+        ),
+        *_pictured(),
+    ]
+
+
+def _pictured() -> list[RepresentationMetricEntry]:
+    """Return those that exist to be drawn (`ferbench report --pictures`)."""
+    home = "ferbench.representation"
+    return [
+        RepresentationMetricEntry(
+            name="feature-map",
+            factory=f"{home}.feature_map:feature_map",
+            options=FeatureMapOptions,
+            higher_is_better=None,
+            percent=False,
+            summary="Features in a plane; its number is the map's trustworthiness",
+            citation="van der Maaten & Hinton, JMLR 2008 (t-SNE); Venna & Kaski, ICANN 2001 (trustworthiness)",
+        ),
+        RepresentationMetricEntry(
+            name="neighbours",
+            factory=f"{home}.neighbours:neighbours",
+            options=NeighboursOptions,
+            higher_is_better=None,
+            summary="Some test images with those nearest to them; its number is the share of the same class",
         ),
     ]

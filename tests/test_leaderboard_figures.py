@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,23 @@ def test_mean_and_deviation_over_runs(store: RecordStore, registry: Registry) ->
     assert row["mean"] == pytest.approx(np.mean(shares))
     assert row["std"] == pytest.approx(np.std(shares, ddof=1))
     assert (row["n"], row["reported"]) == (3, None)
+
+
+def test_a_mapping_has_a_line_for_each_part(store: RecordStore, registry: Registry) -> None:
+    for seed in range(2):
+        made = predictions(seed)
+        content = {"metrics": {}, "metric_sources": {}}
+        record(store, f"run{seed}", made, content)
+    expected = [evaluate(predictions(seed), registry)["class-recall.fear"] for seed in range(2)]
+    shown = replace(sheet(["run0", "run1"]), metrics=("class-recall", "accuracy"), percent={"class-recall": True})
+    board = Leaderboard(collect(shown, store, registry), {})
+    table = board.as_markdown().split("## class-recall, %")[1].split("##")[0]
+    (line,) = [line for line in table.splitlines() if "fear" in line]
+    assert f"{100 * np.mean(expected):.2f} ± {100 * np.std(expected, ddof=1):.2f}" in line
+    assert all(name in table for name in CLASSES)
+    assert "accuracy, mean over the columns" in board.as_markdown(), "what has no single figure is not compared"
+    rows = json.loads(board.as_json())
+    assert {row["metric"] for row in rows} == {"accuracy", *(f"class-recall.{name}" for name in CLASSES)}
 
 
 class Printed:

@@ -160,14 +160,22 @@ def report_command(  # noqa: PLR0913  one parameter an option
             "--as-run", help="Use the cells of the last run as they were, even if the code has changed since."
         ),
     ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures",
+            help="Draw feature-map and neighbours, where runs kept them, to DIR/<benchmark>/ (needs --out).",
+        ),
+    ] = False,
 ) -> None:
     """Make leaderboards from the records: metrics from stored predictions, those of representations as measured."""
     from ferbench.errors import InputError
 
-    if with_records and out is None:
-        raise InputError(
-            expected="--out DIR beside --with-records", found="no --out", where="the command line", remedy="add it"
-        )
+    for name, asked in (("--with-records", with_records), ("--pictures", pictures)):
+        if asked and out is None:
+            raise InputError(
+                expected=f"--out DIR beside {name}", found="no --out", where="the command line", remedy="add it"
+            )
     registry, sheets = _sheets(names, config, data_root, results, as_run=as_run)
     for sheet in sheets:
         text = _rendered(sheet, registry, results, style)
@@ -181,6 +189,17 @@ def report_command(  # noqa: PLR0913  one parameter an option
             from ferbench.report.bundle import copy_records
 
             copy_records(sheet, results, out / sheet.benchmark)
+        if pictures:
+            _draw(sheet, results, out / sheet.benchmark)
+
+
+def _draw(sheet: Sheet, results: Path, out: Path) -> None:
+    from ferbench.data.recorded import images_of
+    from ferbench.records import RecordStore
+    from ferbench.report.pictures import write_pictures
+
+    for path in write_pictures(sheet, RecordStore(results), out, images_of):
+        typer.echo(f"written to {path}", err=True)
 
 
 def _sheets(

@@ -93,8 +93,7 @@ class Leaderboard:
     def as_latex(self) -> str:
         """Return one table a metric, the rules and the provenance as comments below."""
         parts = []
-        tables = [(metric, self._grid([metric], "latex")) for metric in self.results.sheet.metrics]
-        for metric, grid in [*tables, *self._representations("latex")]:
+        for metric, grid in [*self._named_by_benchmark("latex"), *self._representations("latex")]:
             body = tabulate(grid, headers="firstrow", tablefmt="latex_raw")
             parts.append(f"% {self.results.sheet.benchmark}: {metric}\n{body}")
         rules = f"{self._legend()}\n{self._provenance()}".splitlines()
@@ -108,9 +107,7 @@ class Leaderboard:
         parts.append(FROM_BOTH if sheet.representation_metrics else FROM_PREDICTIONS)
         if sheet.description:
             parts.append(sheet.description.strip())
-        for metric in sheet.metrics:
-            parts += [f"## {metric}{self._unit(metric)}", _markdown(self._grid([metric], "markdown"))]
-        for metric, grid in self._representations("markdown"):
+        for metric, grid in [*self._named_by_benchmark("markdown"), *self._representations("markdown")]:
             parts += [f"## {metric}{self._unit(metric)}", _markdown(grid)]
         parts += [self._legend(), "## Selection", self._selection(), "## Cost", self._cost()]
         parts += ["## Provenance", self._provenance()]
@@ -118,6 +115,16 @@ class Leaderboard:
 
     def _unit(self, metric: str) -> str:
         return ", %" if self.results.sheet.in_percent(metric) else ""
+
+    def _named_by_benchmark(self, style: Style) -> list[tuple[str, list[list[str]]]]:
+        """Return a table for each metric of the benchmark; of a mapping, with a line for each entry and part."""
+        found = list(dict.fromkeys(self.summary["metric"]))
+        tables = []
+        for name in self.results.sheet.metrics:
+            parts = [metric for metric in found if metric.startswith(f"{name}.")]
+            whole = name in found or not parts
+            tables.append((name, self._grid([name] if whole else parts, style, named=not whole)))
+        return tables
 
     def _representations(self, style: Style) -> list[tuple[str, list[list[str]]]]:
         """Return a table for each representation metric that was taken, with a line for each entry and key."""
@@ -202,7 +209,9 @@ class Leaderboard:
     def _selection(self) -> str:
         """Show what choosing the epoch on test data would have added: the gap to customary reporting."""
         sheet = self.results.sheet
-        first = next((metric for metric in sheet.metrics if not sheet.of_representations(metric)), None)
+        found = set(self.summary["metric"])  # a mapping is there by its parts alone
+        named = [metric for metric in sheet.metrics if not sheet.of_representations(metric)]
+        first = next((metric for metric in named if metric in found), named[0] if named else None)
         if first is None:
             return (
                 "Every metric shown is of representations, which are measured at the epoch chosen on validation data."

@@ -88,8 +88,10 @@ class Sheet:
 
     def higher_is_better(self, metric: str) -> bool | None:
         """Return which way is good in a column; None when neither is."""
+        if metric in self.descending:
+            return self.descending[metric]
         fitting = (way for pattern, way in self.descending.items() if fnmatchcase(metric, pattern))
-        return self.descending[metric] if metric in self.descending else next(fitting, None)
+        return next(fitting, self.descending.get(metric.split(".")[0]))
 
     @property
     def unlike_the_papers(self) -> frozenset[str]:

@@ -60,7 +60,7 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         base = {"entry": cell.entry, "method": cell.method, "dataset": cell.dataset, "protocol": cell.protocol}
         for selection in SELECTIONS:
             values = dict(_values(record, selection, current, registry))
-            shown = list(named)
+            shown = [part for name in named for part in _parts(name, values)]
             if selection == "validation":  # the only epoch whose representations were measured
                 measured = record.representation()
                 shown += [name for name in measured if sheet.of_representations(name)]
@@ -80,6 +80,11 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         tuple(cell.id for cell in sheet.cells if cell.id in done),
         tuple(remarks.lines()),
     )
+
+
+def _parts(metric: str, values: Mapping[str, float | None]) -> list[str]:
+    """Return a metric's name, or those of its parts where it is a mapping that a benchmark names as a whole."""
+    return [metric] if metric in values else [name for name in values if name.startswith(f"{metric}.")]
 
 
 def _values(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from ferbench.options import Options
@@ -16,3 +18,22 @@ class MutualInformationOptions(Options):
     lr: float = Field(default=2e-3, gt=0, le=1, description="learning rate of Adam")
     weight_decay: float = Field(default=1e-4, ge=0, description="of AdamW")
     check_every: int = Field(default=20, ge=1, description="updates between two looks at the pairs that choose a step")
+
+
+class FeatureMapOptions(Options):
+    """How features are laid out in a plane."""
+
+    layout: Literal["t-sne", "pca"] = Field(
+        default="t-sne", description="t-sne: neighbours stay neighbours; pca: the two directions of largest variance"
+    )
+    images: int = Field(
+        default=500, ge=10, le=5000, description="test images shown; drawn with the seed if there are more"
+    )
+    perplexity: float = Field(default=30.0, gt=1, le=500, description="of t-sne: neighbours that an image is kept near")
+
+
+class NeighboursOptions(Options):
+    """How many images are shown with their nearest."""
+
+    queries: int = Field(default=6, ge=1, le=100, description="test images, of different classes as far as possible")
+    nearest: int = Field(default=5, ge=1, le=50, description="nearest test images of each")

@@ -29,6 +29,7 @@ class Representations:
         classes: K class names.
         columns: (N, …) further columns of the test data (subject, pose, …).
         seed: the cell's seed; whatever a metric draws, it draws from `rng`.
+        ids: (N,) sample ids; empty where nobody knows them.
     """
 
     features: Mapping[str, Features]
@@ -36,6 +37,7 @@ class Representations:
     classes: tuple[str, ...]
     columns: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     seed: int = 0
+    ids: npt.NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=np.str_))
 
     def __len__(self) -> int:
         """Return N."""
@@ -56,6 +58,7 @@ class Representations:
             features={name: values[rows] for name, values in self.features.items()},
             labels=self.labels[rows],
             columns={name: values[rows] for name, values in self.columns.items()},
+            ids=self.ids[rows] if len(self.ids) else self.ids,
         )
 
     def at_most(self, most: int, *purpose: str) -> Representations:

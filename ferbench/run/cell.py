@@ -241,8 +241,8 @@ class _Examination:
         """Return representations of the test images that have a face to look at, with what is true of these."""
         features = represent(self._method, *self._test, self._transform, self._accelerator)
         columns = {name: values[self._seen] for name, values in self._columns.items()}
-        fold = self._fold
-        return Representations(features, fold.test_labels[self._seen], fold.classes, columns, self._seed)
+        labels, ids = self._fold.test_labels[self._seen], self._ids[self._seen]
+        return Representations(features, labels, self._fold.classes, columns, self._seed, ids)
 
 
 def _train_and_test(

@@ -83,8 +83,8 @@ def test_without_triplets_there_is_no_embedding_and_no_turn(toys: Any) -> None:
     assert set(method.predict(TestBatch((torch.randn(2, 1, 24, 24),))).extras) == set()
 
 
-def test_the_channels_see_their_thirds(toys: Any) -> None:
-    features = toys.build().eval().network.features
+def test_the_channels_see_their_parts(toys: Any) -> None:
+    features = toys.build(region=1 / 3).eval().network.features
     seen: dict[str, Tensor] = {}
     for name in ("face", "eyes", "mouth"):
         getattr(features, name).register_forward_pre_hook(lambda _, given, name=name: seen.update({name: given[0]}))

@@ -18,17 +18,19 @@ FULLY_CONNECTED_STD = 0.04
 class Channels(nn.Module):
     """Multi-channel features (Algorithm 2): images (B, c, h, w) → (B, F).
 
-    The eyes are the uppermost third of the face, the mouth its lowest. Their features are fused first, then with the
-    whole face's.
+    The eyes are the uppermost part of the face, the mouth its lowest. Their features are fused first, then with the whole
+    face's.
 
     Args:
         backbone: of each channel.
         colours: c.
         width: F.
+        region: share of the height that is eyes, and that is mouth.
     """
 
-    def __init__(self, backbone: str, colours: int, width: int) -> None:
+    def __init__(self, backbone: str, colours: int, width: int, region: float) -> None:
         super().__init__()
+        self.region = region
         self.face = _built(backbone, colours)
         self.eyes = _built(backbone, colours)
         self.mouth = _built(backbone, colours)
@@ -44,8 +46,9 @@ class Channels(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the fused features."""
-        third = images.shape[2] // 3
-        eyes, mouth = images[:, :, :third], images[:, :, images.shape[2] - third :]
+        height = images.shape[2]
+        part = max(1, round(self.region * height))
+        eyes, mouth = images[:, :, :part], images[:, :, height - part :]
         local = relu(self.local(torch.cat([self.eyes(eyes), self.mouth(mouth)], dim=1)))
         return relu(self.fused(torch.cat([self.face(images), local], dim=1)))
 

@@ -20,7 +20,7 @@ class DMLNetOptions(Options):
     )
     channels: Literal["three", "face"] = Field(
         default="three",
-        description="three: the whole face, its uppermost and its lowest third; face: the whole face alone",
+        description="three: the whole face, its uppermost and its lowest part; face: the whole face alone",
         json_schema_extra={"paper": "three"},
     )
     input_size: int | None = Field(
@@ -29,6 +29,14 @@ class DMLNetOptions(Options):
         le=1024,
         description="side to which the prepared images are resized; null: as they are",
         json_schema_extra={"paper": 224},
+    )
+    region: float = Field(
+        default=0.45,
+        gt=0,
+        le=1,
+        description="share of the face's height that is its eyes, from above, and its mouth, from below. A third of a "
+        "detector's box has brows and no eyes, whose centres lie at 37 to 38 % (MTCNN); of an aligned face, at 46 %",
+        json_schema_extra={"paper": "approximately a third"},
     )
     fusion_width: int = Field(default=512, ge=1, le=8192, description="units of each of the two fusion layers")
     embedding_width: int = Field(default=512, ge=1, le=8192, description="dimensions of the embedding")

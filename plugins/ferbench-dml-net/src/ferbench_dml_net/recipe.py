@@ -119,10 +119,9 @@ class TrainingRecipe(Method[DMLNetOptions]):
 
     def _network(self) -> Network:
         options, colours = self.options, self.task.image_shape[2]
-        three = options.channels == "three"
-        features = (
-            Channels(options.backbone, colours, options.fusion_width) if three else Face(options.backbone, colours)
-        )
+        features: Channels | Face = Face(options.backbone, colours)
+        if options.channels == "three":
+            features = Channels(options.backbone, colours, options.fusion_width, options.region)
         joined = options.triplets != "none"
         width = options.embedding_width if joined else features.width
         on_embedding = options.pose_input == "embedding"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ferbench.data.store import Store, is_prepared
-from ferbench.errors import DataError, FerbenchError, InputError
+from ferbench.data.recorded import images_of
+from ferbench.errors import FerbenchError, InputError
 from ferbench.places import write_atomically
 from ferbench.records import Record, RecordStore
 from ferbench.report.sheet import SheetCell, load_sheet
-from ferbench.spec import PreparedSpec
 
 METHODS = ("thin",)
 UNGATED = ("baseline", "ensemble")
@@ -109,33 +108,9 @@ def picture_of(record: Record, selection: str) -> Images:
             where=str(record.folder),
             remedy="run the entry with options = { record_gate = true }",
         )
-    spec = _prepared(record.content["spec"]["test"] or record.content["spec"]["data"])
-    if not is_prepared(spec):
-        raise DataError(
-            expected="the prepared images of the cell",
-            found="none",
-            where=str(record.folder),
-            remedy="run 'ferbench data prepare' for its data set with the same options and code",
-        )
-    store = Store.open(spec)
-    rows = {name: row for row, name in enumerate(store.strings("id").tolist())}
-    return draw(store.images[[rows[name] for name in predictions.ids.tolist()]], predictions.extras["gate"])
-
-
-def _prepared(data: Mapping[str, Any]) -> PreparedSpec:
-    """Return what decides the stored images, from a record's spec."""
-    return PreparedSpec(
-        dataset=data["dataset"],
-        options=data["options"],
-        identity=data["identity"],
-        preprocessor=data["preprocessor"],
-        preprocessor_options=data["preprocessor_options"],
-        preprocessor_version=data["version"],
-        no_face=data["no_face"],
-        source=data["source"],
-        hidden=tuple(data["hidden"]),
-        weights=data["weights"],
-    )
+    images, ids = images_of(record)
+    rows = {name: row for row, name in enumerate(ids)}
+    return draw(images[[rows[name] for name in predictions.ids.tolist()]], predictions.extras["gate"])
 
 
 def file_name(benchmark: str, cell: SheetCell) -> str:
