@@ -18,8 +18,8 @@ FULLY_CONNECTED_STD = 0.04
 class Channels(nn.Module):
     """Multi-channel features (Algorithm 2): images (B, c, h, w) → (B, F).
 
-    The eyes are the uppermost part of the face, the mouth its lowest. Their features are fused first, then with the whole
-    face's.
+    The eyes are the uppermost part of the face, the mouth its lowest. Their features are fused first, then with the
+    whole face's.
 
     Args:
         backbone: of each channel.
