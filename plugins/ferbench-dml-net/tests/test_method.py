@@ -75,6 +75,12 @@ def test_each_triplet_loss_counts(toys: Any, triplets: str) -> None:
     assert losses[triplets].item() > 0
 
 
+def test_anchors_are_summed_or_averaged(toys: Any) -> None:
+    batch = toys.batch()
+    summed, mean = (toys.build(anchors=kind).eval()._losses(batch)["triplet"] for kind in ("sum", "mean"))
+    assert summed.item() == pytest.approx(3 * mean.item(), rel=1e-5)
+
+
 def test_without_triplets_there_is_no_embedding_and_no_turn(toys: Any) -> None:
     method = toys.build(triplets="none", pose_head=False)
     assert [stage.name for stage in method.stages()] == ["together"]
@@ -101,6 +107,8 @@ def test_initial_weights_are_those_of_table_1(toys: Any) -> None:
     network = toys.build(fusion_width=256, embedding_width=256, head_width=256).network
     for layer in (network.features.local, network.features.fused, network.embedding, network.expression.layer):
         assert layer.weight.std().item() == pytest.approx(0.04, rel=0.05)
+    scaled = toys.build(fusion_width=256, embedding_width=64, initial="fan-in").network
+    assert scaled.embedding.weight.std().item() == pytest.approx((2 / 256) ** 0.5, rel=0.05)
     for head in (network.expression, network.pose):
         assert head.classifier.weight.std().item() == pytest.approx(1 / 512, rel=0.1)
 
@@ -183,7 +191,7 @@ def test_the_average_predicts_and_forgets_its_start(toys: Any) -> None:
     assert method.averaged is not None
     average, own = method.averaged.module.expression.layer.weight, method.network.expression.layer.weight
     assert not torch.equal(average, own)
-    assert float((average - own).norm()) < float((start - own).norm())
+    assert (average - own).norm().item() < (start - own).norm().item()
     images = torch.randn(4, 1, 24, 24)
     method.eval()
     assert torch.equal(method.predict(TestBatch((images,))).logits, method.averaged(images).expression)

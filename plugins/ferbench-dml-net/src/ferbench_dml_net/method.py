@@ -75,7 +75,7 @@ class DMLNet(TrainingRecipe):
                 same = kinds[ANCHOR::5, None] == kinds
                 found = hardest(distances, alike & ~same, ~alike & same)
                 total = total + triplet_loss(found, margin, hinge=options.hinge)
-        return total
+        return total / len(distances) if options.anchors == "mean" else total
 
     def _poses(self, yaws: Tensor) -> Tensor:
         """Return the places of the nearest pose classes of yaws in degrees."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,9 @@ from ferbench.train import build_backbone, feature_width
 
 SOFTMAX_STD = 1 / 512
 FULLY_CONNECTED_STD = 0.04
+
+Layers = Callable[[int, int], nn.Linear]
+"""Makes a fully connected layer of so many inputs and outputs."""
 
 
 class Channels(nn.Module):
@@ -26,17 +30,18 @@ class Channels(nn.Module):
         colours: c.
         width: F.
         region: share of the height that is eyes, and that is mouth.
+        layers: makes the fusion layers.
     """
 
-    def __init__(self, backbone: str, colours: int, width: int, region: float) -> None:
+    def __init__(self, backbone: str, colours: int, width: int, region: float, layers: Layers) -> None:
         super().__init__()
         self.region = region
         self.face = _built(backbone, colours)
         self.eyes = _built(backbone, colours)
         self.mouth = _built(backbone, colours)
         features = feature_width(self.face)
-        self.local = fully_connected(2 * features, width)
-        self.fused = fully_connected(features + width, width)
+        self.local = layers(2 * features, width)
+        self.fused = layers(features + width, width)
         self.width = width
 
     @property
@@ -84,11 +89,12 @@ class Head(nn.Module):
         inputs: D.
         width: units of the layer between.
         classes: K.
+        layers: makes the layer between.
     """
 
-    def __init__(self, inputs: int, width: int, classes: int) -> None:
+    def __init__(self, inputs: int, width: int, classes: int, layers: Layers) -> None:
         super().__init__()
-        self.layer = fully_connected(inputs, width)
+        self.layer = layers(inputs, width)
         self.classifier = nn.Linear(width, classes)
         nn.init.normal_(self.classifier.weight, std=SOFTMAX_STD)
         nn.init.zeros_(self.classifier.bias)
@@ -145,10 +151,19 @@ class Network(nn.Module):
         return Seen(embeddings, self.expression(embeddings), pose)
 
 
-def fully_connected(inputs: int, outputs: int) -> nn.Linear:
-    """Return a layer with normally distributed weights (Table 1) and no bias at first."""
+def as_printed(inputs: int, outputs: int) -> nn.Linear:
+    """Return a layer with normally distributed weights of the paper's deviation (Table 1) and no bias at first."""
+    return _normal(inputs, outputs, FULLY_CONNECTED_STD)
+
+
+def by_inputs(inputs: int, outputs: int) -> nn.Linear:
+    """Return a layer whose weights' deviation keeps the scale of what passes, however many inputs (He et al., 2015)."""
+    return _normal(inputs, outputs, (2 / inputs) ** 0.5)
+
+
+def _normal(inputs: int, outputs: int, deviation: float) -> nn.Linear:
     layer = nn.Linear(inputs, outputs)
-    nn.init.normal_(layer.weight, std=FULLY_CONNECTED_STD)
+    nn.init.normal_(layer.weight, std=deviation)
     nn.init.zeros_(layer.bias)
     return layer
 

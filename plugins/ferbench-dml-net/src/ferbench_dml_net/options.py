@@ -43,6 +43,12 @@ class DMLNetOptions(Options):
     head_width: int = Field(
         default=512, ge=1, le=8192, description="units of the fully connected layer of either head, before its softmax"
     )
+    initial: Literal["printed", "fan-in"] = Field(
+        default="printed",
+        description="deviation of the fully connected layers' first weights: 0.04, made for the 2048 features of a "
+        "ResNet-50; or the square root of 2 / inputs, without which narrow networks stand still for many epochs",
+        json_schema_extra={"paper": "0.04; softmax layers 1/512"},
+    )
     pose_head: bool = Field(
         default=True, description="estimate the pose too (HPE of Table 8)", json_schema_extra={"paper": True}
     )
@@ -61,6 +67,12 @@ class DMLNetOptions(Options):
         default="both",
         description="which triplet losses (JEFL of Table 8); none: no embedding, the heads stand on the fused features",
         json_schema_extra={"paper": "both"},
+    )
+    anchors: Literal["sum", "mean"] = Field(
+        default="sum",
+        description="how the losses of a batch's anchors are put together; the sum of many outweighs the cross-entropy "
+        "and can draw all images into one point",
+        json_schema_extra={"paper": "sum, of 3"},
     )
     hinge: bool = Field(
         default=True,

@@ -31,7 +31,7 @@ from ferbench.train import (
 )
 from ferbench.weights import LoadedWeights
 from ferbench_dml_net.loss_weights import LossWeights
-from ferbench_dml_net.networks import Channels, Face, Head, Network, fully_connected
+from ferbench_dml_net.networks import Channels, Face, Head, Network, as_printed, by_inputs
 from ferbench_dml_net.options import DMLNetOptions
 from ferbench_dml_net.training_data import check_classes, no_subject
 
@@ -119,18 +119,19 @@ class TrainingRecipe(Method[DMLNetOptions]):
 
     def _network(self) -> Network:
         options, colours = self.options, self.task.image_shape[2]
+        layers = as_printed if options.initial == "printed" else by_inputs
         features: Channels | Face = Face(options.backbone, colours)
         if options.channels == "three":
-            features = Channels(options.backbone, colours, options.fusion_width, options.region)
+            features = Channels(options.backbone, colours, options.fusion_width, options.region, layers)
         joined = options.triplets != "none"
         width = options.embedding_width if joined else features.width
         on_embedding = options.pose_input == "embedding"
         pose_width = width if on_embedding else features.width
         return Network(
             features,
-            fully_connected(features.width, width) if joined else nn.Identity(),
-            Head(width, options.head_width, len(self.task.classes)),
-            Head(pose_width, options.head_width, len(options.yaws)) if options.pose_head else None,
+            layers(features.width, width) if joined else nn.Identity(),
+            Head(width, options.head_width, len(self.task.classes), layers),
+            Head(pose_width, options.head_width, len(options.yaws), layers) if options.pose_head else None,
             pose_on_embedding=on_embedding,
         )
 
