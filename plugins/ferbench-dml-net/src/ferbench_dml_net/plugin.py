@@ -1,4 +1,4 @@
-"""What this distribution offers to ferbench: the method, its paper's tables, recognition across poses."""
+"""What this distribution offers to ferbench: the method, its paper's tables and their figures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ferbench_methods() -> list[MethodEntry]:
 
 @hookimpl
 def ferbench_benchmarks() -> list[BenchmarkEntry]:
-    """Return the paper's tables, and the benchmark of poses on rendered faces."""
+    """Return the paper's tables and figures."""
     return [BenchmarkEntry(name="dml-net", path=_FOLDER / "benchmarks.toml")]
 
 
