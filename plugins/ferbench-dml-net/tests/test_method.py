@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, normalize
 from ferbench.errors import ConfigError, WeightsError
 from ferbench.train import Batch, Output, Setup, Task, TestBatch, TrainingSet
 from ferbench.weights import LoadedWeights
+from ferbench_dml_net.average import MovingAverage
 from ferbench_dml_net.method import DMLNet
 from ferbench_dml_net.options import DMLNetOptions
 
@@ -189,15 +190,33 @@ def test_the_average_predicts_and_forgets_its_start(toys: Any) -> None:
     start = method.network.expression.layer.weight.detach().clone()
     toys.train(method)
     assert method.averaged is not None
-    average, own = method.averaged.module.expression.layer.weight, method.network.expression.layer.weight
+    average, own = method.averaged.network.expression.layer.weight, method.network.expression.layer.weight
     assert not torch.equal(average, own)
     assert (average - own).norm().item() < (start - own).norm().item()
     images = torch.randn(4, 1, 24, 24)
     method.eval()
-    assert torch.equal(method.predict(TestBatch((images,))).logits, method.averaged(images).expression)
+    assert torch.equal(method.predict(TestBatch((images,))).logits, method.averaged.network(images).expression)
     plain = toys.build(ema=0.0).eval()
     assert plain.averaged is None
     assert torch.equal(plain.predict(TestBatch((images,))).logits, plain.network(images).expression)
+
+
+def test_the_average_is_the_one_written_out_and_no_parameter(toys: Any) -> None:
+    method = toys.build(ema=0.5)
+    network, average = method.network, MovingAverage(method.network, 0.5)
+    expected = network.expression.classifier.weight.detach().clone()
+    for update in range(12):
+        with torch.no_grad():
+            network.expression.classifier.weight.add_(1.0)
+            network.features.face.bn1.running_mean.add_(1.0)
+        kept = min(0.5, (1 + update) / (10 + update))
+        expected = kept * expected + (1 - kept) * network.expression.classifier.weight.detach()
+        average.update(network)
+    assert torch.allclose(average.network.expression.classifier.weight, expected)
+    assert torch.equal(average.network.features.face.bn1.running_mean, network.features.face.bn1.running_mean)
+    assert list(average.parameters()) == []
+    counted = sum(value.numel() for value in method.parameters())
+    assert counted == sum(value.numel() for value in network.parameters()), "the cost table counts a network once"
 
 
 def test_a_stopped_training_goes_on_exactly(toys: Any) -> None:
@@ -228,7 +247,7 @@ def test_a_trained_network_is_taken_over_but_for_its_softmax_layers(toys: Any) -
     weights = LoadedWeights("multi", before.state_dict(), "0" * 64)
     after = toys.build(weights={"network": weights}).network
     assert before.averaged is not None
-    given, own = before.averaged.module.state_dict(), after.state_dict()
+    given, own = before.averaged.network.state_dict(), after.state_dict()
     same = {name for name, value in own.items() if torch.equal(value, given[name])}
     assert {name for name in own if name not in same} >= {"expression.classifier.weight", "pose.classifier.weight"}
     assert "embedding.weight" in same

@@ -97,6 +97,6 @@ class DMLNet(TrainingRecipe):
         return {"expression": normalize(embeddings) if joined else embeddings}
 
     def _seen(self, images: Tensor) -> Seen:
-        network = self.network if self.averaged is None else self.averaged
+        network = self.network if self.averaged is None else self.averaged.network
         seen: Seen = network(images)
         return seen

@@ -5,11 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from ferbench.errors import WeightsError
 from ferbench.train import (
@@ -30,6 +28,7 @@ from ferbench.train import (
     unfreeze,
 )
 from ferbench.weights import LoadedWeights
+from ferbench_dml_net.average import MovingAverage
 from ferbench_dml_net.loss_weights import LossWeights
 from ferbench_dml_net.networks import Channels, Face, Head, Network, as_printed, by_inputs
 from ferbench_dml_net.options import DMLNetOptions
@@ -59,9 +58,7 @@ class TrainingRecipe(Method[DMLNetOptions]):
         options = setup.options
         self.network = self._network()
         self._load()
-        self.averaged = None
-        if options.ema:
-            self.averaged = AveragedModel(self.network, multi_avg_fn=self._average).requires_grad_(False)
+        self.averaged = MovingAverage(self.network, options.ema) if options.ema else None
         self.weights = LossWeights(len(self.tasks), options.weight_sum, options.temperature, options.window)
         self.register_buffer("curves", torch.full((CURVES, len(self.tasks)), torch.nan))
 
@@ -165,12 +162,7 @@ class TrainingRecipe(Method[DMLNetOptions]):
 
     def _update(self, context: Context) -> None:
         if self.averaged is not None:
-            self.averaged.update_parameters(self.network)
-
-    def _average(self, averaged: Any, current: Any, updates: Any) -> None:  # noqa: ANN401  lists of tensors, typed loosely by torch
-        """Move the average towards the parameters; early on by more, so that it forgets how they began."""
-        done = int(updates)
-        torch._foreach_lerp_(averaged, current, 1 - min(self.options.ema, (1 + done) / (10 + done)))
+            self.averaged.update(self.network)
 
     def _keep_curves(self, context: Context) -> None:
         known = ~self.curves.isnan().any(dim=1)
@@ -180,7 +172,7 @@ class TrainingRecipe(Method[DMLNetOptions]):
 
 def _trained_before(weights: LoadedWeights) -> LoadedWeights:
     """Return the network that a DML-Net predicted with, without its softmax layers, whose classes were others."""
-    averaged, own = "averaged.module.", "network."
+    averaged, own = "averaged.network.", "network."
     prefix = averaged if any(key.startswith(averaged) for key in weights.state) else own
     state = {
         key.removeprefix(prefix): value
