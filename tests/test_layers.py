@@ -40,7 +40,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ROOTS = {"__init__", "builtin"}
 HEAVY = {"torch", "accelerate", "torchvision", "timm", "safetensors", "albumentations"}
 # Metrics of representations may train a network (the critic of a mutual information); they know nothing of methods.
-DEEP = {"train", "weights", "run", "representation"}
+DEEP = {"train", "weights", "run", "representation", "testing"}
 # Imports inside functions that the rule for heavy libraries allows, with the reason.
 ALLOWED_INSIDE = {("records", "safetensors"), ("records", "torch")}  # where there is a state to save, torch is loaded
 

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ferbench.testing import CHECKS
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -63,7 +65,7 @@ def install(project: dict[str, object], folder: Path) -> None:
 def focal(tmp_path: Path) -> tuple[Path, str]:
     """Write the plugin of docs/plugin.md, with the method of docs/methods.md beside it; return its folder and TOML."""
     project, benchmark = blocks("docs/plugin.md", "toml")
-    plugin, method = blocks("docs/plugin.md", "python")
+    plugin, method, _ = blocks("docs/plugin.md", "python")
     (two_stage,) = blocks("docs/methods.md", "python")
     folder = tmp_path / "site"
     package = folder / "ferbench_focal"
@@ -91,6 +93,17 @@ def test_the_plugin_and_the_method_of_the_documents_run(focal: tuple[Path, str],
     words = ("report", "focal", "--config", "focal.toml", "--format", "json")
     rows = json.loads(ferbench(*words, cwd=tmp_path, plugins=site).stdout)
     assert {row["entry"] for row in rows} == {"cross-entropy", "focal", "two stages"}
+
+
+def test_the_method_of_the_documents_passes_the_checks_as_they_say(focal: tuple[Path, str], tmp_path: Path) -> None:
+    site, _ = focal
+    *_, tests = blocks("docs/plugin.md", "python")
+    (tmp_path / "test_focal.py").write_text(tests)
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    words = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_focal.py")
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(CHECKS)} passed" in done.stdout
 
 
 def test_an_option_out_of_range_is_refused_as_promised(focal: tuple[Path, str], tmp_path: Path) -> None:
