@@ -194,7 +194,7 @@ def test_published_augmentation() -> None:
     transform = FlipOrNoise(Normalise(), erase=0.0)
     made = transform(images, {}, np.random.default_rng(3)).images[0]
     assert torch.equal(made, transform(images, {}, np.random.default_rng(3)).images[0])
-    same = (made == plain).all(dim=(1, 2, 3))  # (the fewest-dimensions form of all() takes a tuple)
+    same = (made == plain).all(dim=(1, 2, 3))
     flipped = (made == plain.flip(3)).all(dim=(1, 2, 3))
     assert 150 < same.sum() < 250
     assert 60 < flipped.sum() < 140
