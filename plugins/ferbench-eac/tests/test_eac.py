@@ -197,6 +197,11 @@ def test_a_backbone_without_maps_is_refused() -> None:
         built({"backbone": "mobilenetv3_small_050"})  # it has a layer between the pooling and the embedding
 
 
+def test_maps_one_place_wide_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"two places wide.*1 × 1 from images of 32 × 32"):
+        built({"input_size": 32})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

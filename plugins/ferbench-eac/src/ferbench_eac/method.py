@@ -114,6 +114,13 @@ class EAC(Method[EACOptions]):
                 where="the option 'backbone' of eac",
                 remedy="use a ResNet: resnet18, resnet50, resnet-small",
             )
+        if found.shape[3] < 2:
+            raise ConfigError(
+                expected="feature maps at least two places wide, so that left and right can be told apart",
+                found=f"maps of {found.shape[2]} × {found.shape[3]} from images of {shape[2]} × {shape[3]} pixels",
+                where=f"the method eac with the backbone {self.options.backbone!r}",
+                remedy="set input_size to 64 or more, or prepare larger images",
+            )
 
 
 def attention_maps(features: Tensor, weights: Tensor) -> Tensor:

@@ -17,13 +17,7 @@ class EACOptions(Options):
         description="one whose embedding is the mean of a feature map",
         json_schema_extra={"paper": "resnet18 or resnet50"},
     )
-    input_size: int | None = Field(
-        default=None,
-        ge=16,
-        le=1024,
-        description="side in pixels; as prepared by default",
-        json_schema_extra={"paper": 224},
-    )
+    input_size: int | None = Field(default=None, ge=16, le=1024, description="side in pixels; as prepared by default")
     consistency: float = Field(
         default=5.0, ge=0, le=1000, description="λ, of the consistency loss", json_schema_extra={"paper": 5.0}
     )
@@ -36,16 +30,15 @@ class EACOptions(Options):
         default=30**0.5, ge=0, le=128, description="standard deviation, in grey levels, of noise on half of the images"
     )
     shift: int = Field(default=0, ge=0, le=64, description="largest shift in pixels, of both views alike")
-    epochs: int = Field(default=60, ge=1, le=10_000, json_schema_extra={"paper": 60})
+    epochs: int = Field(default=60, ge=1, le=10_000)
     batch_size: int = Field(default=32, ge=2, le=8192)
-    lr: float = Field(default=1e-4, gt=0, le=10, json_schema_extra={"paper": 1e-4})
-    weight_decay: float = Field(default=1e-4, ge=0, le=1, json_schema_extra={"paper": 1e-4})
+    lr: float = Field(default=1e-4, gt=0, le=10)
+    weight_decay: float = Field(default=1e-4, ge=0, le=1)
     decay: float = Field(
         default=0.9,
         gt=0,
         le=1,
         description="the learning rate's factor after each epoch",
-        json_schema_extra={"paper": 0.9},
     )
 
     @field_validator("erase_area")
