@@ -171,7 +171,7 @@ def test_it_cures_wrong_labels() -> None:
     trainer = Rehearsal().rehearse(method, training(0.25))
     truth = striped(0)[1]
     given = training(0.25).labels
-    used = np.asarray([int(trainer.context.diagnostics["label"][i][0]) for i in range(COUNT)])
+    used = np.asarray([int(trainer.context.diagnostics["used_label"][i][0]) for i in range(COUNT)])
     assert (used == truth).mean() > (given == truth).mean() + 0.1
 
 

@@ -96,7 +96,7 @@ class SCN(Method[SCNOptions]):
             found = relabel(logits.detach(), labels, who, options.relabel_margin)
             self.relabelled[batch.index[found != labels]] = found[found != labels]
             context.log("relabelled", (found != labels).float().mean())
-        context.record("label", batch.index, self.current_labels(batch))
+        context.record("used_label", batch.index, self.current_labels(batch))
         return cross_entropy(logits, labels) + options.rank_weight * rank
 
     def current_labels(self, batch: Batch) -> Tensor:
