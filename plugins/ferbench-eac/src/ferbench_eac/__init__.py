@@ -1,0 +1,1 @@
+"""EAC, erasing attention consistency, for ferbench."""

@@ -1,0 +1,202 @@
+"""EAC: Zhang, Wang, Ling, Deng: Learn From All: Erasing Attention Consistency for Noisy Label FER, ECCV 2022.
+
+Only the image is classified, but its mirror image must be seen alike: the class activation maps of both agree once one
+of them is flipped back. With parts erased, a network that remembers a wrong label by one detail cannot satisfy this.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss
+
+from ferbench.errors import ConfigError
+from ferbench.train import (
+    Batch,
+    Context,
+    Epochs,
+    FlipShift,
+    Method,
+    Normalisation,
+    Optim,
+    Output,
+    Resized,
+    Setup,
+    Shuffled,
+    Stage,
+    TestBatch,
+    Transforms,
+    Views,
+    build_backbone,
+    feature_width,
+)
+from ferbench_eac.options import EACOptions
+
+
+class EAC(Method[EACOptions]):
+    """Cross-entropy of the image, consistency of its attention maps with its mirror image's. Weights: `backbone`."""
+
+    def __init__(self, setup: Setup[EACOptions]) -> None:
+        super().__init__(setup)
+        self.backbone = build_backbone(setup.options.backbone, setup.task.image_shape[2])
+        if "backbone" in setup.weights:
+            setup.weights["backbone"].into(self.backbone)
+        self.head = nn.Linear(feature_width(self.backbone), len(setup.task.classes))
+        self._check_maps()
+
+    def stages(self) -> Sequence[Stage]:
+        """Return the one stage."""
+        options = self.options
+        return [Stage("train", self.step, self.optimizers, Epochs(options.epochs), Shuffled(options.batch_size))]
+
+    def optimizers(self) -> Mapping[str, Optim]:
+        """Return Adam, whose learning rate falls by a factor after each epoch."""
+        options = self.options
+        adam = torch.optim.Adam(self.parameters(), lr=options.lr, weight_decay=options.weight_decay, foreach=True)
+        return {"main": Optim(adam, torch.optim.lr_scheduler.ExponentialLR(adam, options.decay))}
+
+    def step(self, batch: Batch, context: Context) -> Tensor:
+        """Return the cross-entropy of the image plus λ times the consistency of both views."""
+        image, mirrored = (self.feature_map(view) for view in batch.views)
+        classification = cross_entropy(self.head(image.mean(dim=(2, 3))), batch.labels)
+        weights = self.head.weight.detach()  # the consistency trains the features, not the classifier
+        consistency = consistency_loss(attention_maps(image, weights), attention_maps(mirrored, weights))
+        context.log("consistency", consistency)
+        return classification + self.options.consistency * consistency
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """Return the last feature map: (B, C, h, w) → (B, D, H, W)."""
+        last = cast("Callable[[Tensor], Tensor]", self.backbone.forward_features)  # timm's name for it
+        return last(images)
+
+    def predict(self, batch: TestBatch) -> Output:
+        """Return the logits of the image alone."""
+        return Output(self.head(self.backbone(batch.images)))
+
+    def features(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Return the pooled features as the expression representation."""
+        return {"expression": self.backbone(images)}
+
+    def transforms(self) -> Transforms:
+        """Return two views in training, the image alone at test."""
+        options = self.options
+        normalise: Normalisation = self.normalise()
+        if options.input_size is not None:
+            normalise = Resized(normalise, options.input_size)
+        return Transforms(train=MirroredViews(normalise, options), test=normalise)
+
+    def _check_maps(self) -> None:
+        """Refuse a backbone whose embedding is not the mean of its last feature map: it has no class activation map."""
+        height, width, channels = self.task.image_shape
+        side = self.options.input_size
+        shape = (1, channels, side or height, side or width)
+        probe = torch.linspace(-1, 1, math.prod(shape)).reshape(shape)
+        self.backbone.eval()
+        with torch.no_grad():
+            pooled = self.backbone(probe)
+            found = self.feature_map(probe) if hasattr(self.backbone, "forward_features") else pooled
+        self.backbone.train()
+        if (
+            found.ndim != 4
+            or found.shape[1] != pooled.shape[1]
+            or not found.mean(dim=(2, 3)).allclose(pooled, atol=1e-4)
+        ):
+            raise ConfigError(
+                expected="a backbone whose embedding is the mean of its last feature map (B, D, H, W)",
+                found=f"{self.options.backbone!r}, with a last layer of shape {tuple(found.shape)}",
+                where="the option 'backbone' of eac",
+                remedy="use a ResNet: resnet18, resnet50, resnet-small",
+            )
+        if found.shape[3] < 2:
+            raise ConfigError(
+                expected="feature maps at least two places wide, so that left and right can be told apart",
+                found=f"maps of {found.shape[2]} × {found.shape[3]} from images of {shape[2]} × {shape[3]} pixels",
+                where=f"the method eac with the backbone {self.options.backbone!r}",
+                remedy="set input_size to 64 or more, or prepare larger images",
+            )
+
+
+def attention_maps(features: Tensor, weights: Tensor) -> Tensor:
+    """Return the class activation map of every class: (B, D, H, W), (K, D) → (B, K, H, W)."""
+    return torch.einsum("bdhw,kd->bkhw", features, weights)
+
+
+def consistency_loss(maps: Tensor, mirrored: Tensor) -> Tensor:
+    """Return the mean squared error between the maps of the image and the flipped maps of its mirror image.
+
+    Args:
+        maps: (B, K, H, W).
+        mirrored: (B, K, H, W).
+
+    Returns:
+        A scalar, the mean over samples, classes and places.
+    """
+    return mse_loss(maps, mirrored.flip(3))
+
+
+@dataclass(frozen=True)
+class MirroredViews:
+    """The image, perhaps with noise, and its mirror image, both with a part erased.
+
+    The first view keeps its orientation, so columns stay valid (but for a shift).
+
+    Attributes:
+        normalise: after noise, before erasing.
+        options: erasing, noise, shift.
+    """
+
+    normalise: Normalisation
+    options: EACOptions
+
+    def __call__(
+        self, images: npt.NDArray[np.uint8], columns: Mapping[str, npt.NDArray[np.generic]], rng: np.random.Generator
+    ) -> Views:
+        """Return two views of a batch; the second is mirrored."""
+        noisy = self._with_noise(images, rng)
+        if self.options.shift > 0:
+            offsets_seed = int(rng.integers(2**63))  # both views move alike, and so do the columns
+            shifted = FlipShift(self.normalise, flip=0.0, shift=self.options.shift)
+            first = shifted(noisy, columns, np.random.default_rng(offsets_seed))
+            second = shifted(images, columns, np.random.default_rng(offsets_seed))
+            (image,), (plain,), columns = first.images, second.images, first.columns
+        else:
+            image, plain = self.normalise.tensor(noisy), self.normalise.tensor(images)
+        self._erase(image, rng)
+        if self.options.erasing == "shared":
+            return Views((image, image.flip(3)), columns)
+        self._erase(plain, rng)
+        return Views((image, plain.flip(3)), columns)
+
+    def _with_noise(self, images: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+        if self.options.noise == 0:
+            return images
+        chosen = rng.random(len(images)) < 0.5
+        changed = images.copy()
+        disturbed = images[chosen] + rng.normal(0, self.options.noise, images[chosen].shape)
+        changed[chosen] = disturbed.clip(0, 255).astype(np.uint8)
+        return changed
+
+    def _erase(self, images: Tensor, rng: np.random.Generator) -> None:
+        for image, chance in zip(images, rng.random(len(images)), strict=True):
+            if chance < self.options.erase_probability:
+                _erase_rectangle(image, self.options.erase_area, rng)
+
+
+def _erase_rectangle(image: Tensor, area: tuple[float, float], rng: np.random.Generator) -> None:
+    """Set a rectangle of (C, h, w) to zero, the mean; aspect ratios from 0.3 to 3.3, as torchvision's RandomErasing."""
+    height, width = image.shape[1:]
+    for _ in range(10):
+        size = rng.uniform(*area) * height * width
+        aspect = math.exp(rng.uniform(math.log(0.3), math.log(3.3)))
+        h, w = round(math.sqrt(size * aspect)), round(math.sqrt(size / aspect))
+        if h < height and w < width:
+            top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+            image[:, top : top + h, left : left + w] = 0
+            return

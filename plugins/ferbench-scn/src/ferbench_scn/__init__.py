@@ -1,0 +1,1 @@
+"""SCN, the self-cure network, for ferbench."""
