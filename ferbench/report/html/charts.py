@@ -16,15 +16,17 @@ CELL, LETTER, LINE, GAP = 46, 7.2, 22, 8
 SHADE = 0.6
 """Opacity of a full cell: the page's text colour stays readable on it."""
 LONGEST = 22
+WIDEST = 540
 
 
 def svg(width: float, height: float, title: str, description: str, parts: Sequence[Markup]) -> Markup:
     """Return a picture with its text alternative."""
+    fits = "fits" if width <= WIDEST else ""  # shrunk to a narrow screen; a wider one would be unreadable and scrolls
     head = fill(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" role="img" aria-label="{}">',
-        f"{width:.0f}", f"{height:.0f}", f"{width:.0f}", f"{title}. {description}",
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" class="{}" role="img" aria-label="{}">',
+        f"{width:.0f}", f"{height:.0f}", f"{width:.0f}", fits, f"{title}. {description}",
     )  # fmt: skip
-    return Markup("\n").join([head, fill("<title>{}</title><desc>{}</desc>", title, description), *parts, "</svg>"])
+    return Markup("\n").join([head, fill("<title>{}</title><desc>{}</desc>", title, description), *parts, Markup("</svg>")])
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:

@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   const value = (cell) => (cell.dataset.value === undefined ? cell.textContent.trim() : cell.dataset.value);
-  const number = (text) => (/^[-−]?[\d.,]+/.test(text) ? parseFloat(text.replace("−", "-").replace(/,/g, "")) : NaN);
+  const number = (text) => (/^[-−]?\d[\d.,]*(e[-+]?\d+)?†?( |$)/.test(text) ? parseFloat(text.replace("−", "-").replace(/,/g, "")) : NaN);
 
   // Cells without a figure stay last, whichever way the others go.
   function compare(a, b, way) {

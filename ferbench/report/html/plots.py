@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ferbench.report.html.charts import LETTER, shortened, svg, text
 from ferbench.report.html.wording import fill
 
-WIDTH, HEIGHT, LEFT, TOP, BELOW = 460.0, 260.0, 64.0, 14.0, 48.0
+WIDTH, HEIGHT, LEFT, TOP, BELOW = 380.0, 260.0, 64.0, 14.0, 48.0
 KINDS = 8
 """Colours and dashes of the style sheet; shapes of points tell entries apart without either."""
 
@@ -92,7 +92,8 @@ def _grid(frame: _Frame, axes: tuple[str, str]) -> list[Markup]:
     for value in frame.across:
         x = f"{frame.x(value):.1f}"
         parts += [fill(line, x, TOP, x, TOP + HEIGHT), text(frame.x(value), TOP + HEIGHT + 18, _number(value), "middle")]
-    parts.append(text(LEFT + WIDTH / 2, TOP + HEIGHT + 38, axes[0], "middle", "axis"))
+    named = '<text x="{}" y="{}" text-anchor="middle" class="axis">{}</text>'
+    parts.append(fill(named, LEFT + WIDTH / 2, TOP + HEIGHT + 38, axes[0]))
     turned = '<text transform="translate(14 {}) rotate(-90)" text-anchor="middle" class="axis">{}</text>'
     return [*parts, fill(turned, f"{TOP + HEIGHT / 2:.1f}", shortened(axes[1]))]
 
