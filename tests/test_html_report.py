@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 import shutil
@@ -29,7 +30,7 @@ from ferbench.report.table import collect
 
 CLASSES = ("anger", "fear", "joy")
 VOID = {"meta", "input", "br", "link", "img", "hr"}
-HOSTILE = '</script><script>alert(1)</script><svg onload=alert(2)>"\'`{{7*7}}&amp;\u202egnp\u2066'
+HOSTILE = "</script><script>alert(1)</script><svg onload=alert(2)>\"'`{{7*7}}&amp;\u202egnp\u2066"
 
 
 @dataclass
@@ -272,7 +273,7 @@ def test_structure_serves_keyboards_and_screen_readers(plain: tuple[Leaderboard,
         assert picture.attributes["role"] == "img"
         assert len(picture.attributes["aria-label"]) > 20
     levels = [int(one.tag[1]) for one in root.every() if re.fullmatch(r"h[1-6]", one.tag)]
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_only_its_own_script_and_style_run_and_nothing_is_loaded(hostile: str) -> None:
@@ -353,7 +354,8 @@ def test_it_sorts_filters_and_opens_in_a_browser(words: str, request: pytest.Fix
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--window-size=500,900", "--virtual-time-budget=2000"]  # fmt: skip
     done = subprocess.run(
-        ["chromium", *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "page.html").as_uri()],
+        ["chromium", *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+         (tmp_path / "page.html").as_uri()],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     found = re.search(r"TOLD(\{.*\})END", done.stdout)

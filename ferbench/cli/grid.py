@@ -154,7 +154,9 @@ def report_command(  # noqa: PLR0913  one parameter an option
     config: Config = None,
     data_root: DataRoot = None,
     results: ResultsFolder = Path("results"),
-    style: Annotated[Format, typer.Option("--format", help="Of the leaderboard; html: one page with tables to sort, and pictures.")] = Format.markdown,
+    style: Annotated[
+        Format, typer.Option("--format", help="Of the leaderboard; html: one page with tables to sort, and pictures.")
+    ] = Format.markdown,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write DIR/<benchmark>.<ext> instead of printing.")
     ] = None,

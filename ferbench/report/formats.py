@@ -234,7 +234,9 @@ class Leaderboard:
         named = [metric for metric in sheet.metrics if not sheet.of_representations(metric)]
         first = next((metric for metric in named if metric in found), named[0] if named else None)
         if first is None:
-            told = "Every metric shown is of representations, which are measured at the epoch chosen on validation data."
+            told = (
+                "Every metric shown is of representations, which are measured at the epoch chosen on validation data."
+            )
             return told, []
         table = self.summary[self.summary["metric"] == first]
         scale = 100 if sheet.in_percent(first) else 1

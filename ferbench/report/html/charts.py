@@ -26,7 +26,9 @@ def svg(width: float, height: float, title: str, description: str, parts: Sequen
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" class="{}" role="img" aria-label="{}">',
         f"{width:.0f}", f"{height:.0f}", f"{width:.0f}", fits, f"{title}. {description}",
     )  # fmt: skip
-    return Markup("\n").join([head, fill("<title>{}</title><desc>{}</desc>", title, description), *parts, Markup("</svg>")])
+    return Markup("\n").join(
+        [head, fill("<title>{}</title><desc>{}</desc>", title, description), *parts, Markup("</svg>")]
+    )
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:
@@ -47,7 +49,7 @@ def _margin(names: Sequence[str]) -> float:
 def confusion(evidence: Evidence) -> Markup:
     """Draw the matrix: shades are shares of the true class, numbers are counts over all cells."""
     names, matrix, recalls = evidence.classes, evidence.matrix, evidence.recalls
-    left = _margin(names) + LINE
+    left = _margin(names) + LINE + GAP
     top = _margin(names) * 0.72 + LINE + GAP
     size = CELL * len(names)
     parts = [text(left + size / 2, 14, "predicted", "middle", "axis")]
@@ -105,7 +107,7 @@ def recall(evidence: Evidence) -> Markup:
 
 def reliability(evidence: Evidence) -> Markup:
     """Draw accuracy by bin of confidence against the diagonal of perfect calibration."""
-    left, top, size = 48.0, 12.0, 220.0
+    left, top, size = 66.0, 12.0, 220.0
     parts = [fill('<rect x="{}" y="{}" width="{}" height="{}" class="track"/>', left, top, size, size)]
     told = []
     for i, (samples, confidence, correct) in enumerate(evidence.bins):

@@ -91,7 +91,10 @@ def _grid(frame: _Frame, axes: tuple[str, str]) -> list[Markup]:
         parts += [fill(line, LEFT, y, LEFT + WIDTH, y), text(LEFT - 8, frame.y(value) + 5, _number(value), "end")]
     for value in frame.across:
         x = f"{frame.x(value):.1f}"
-        parts += [fill(line, x, TOP, x, TOP + HEIGHT), text(frame.x(value), TOP + HEIGHT + 18, _number(value), "middle")]
+        parts += [
+            fill(line, x, TOP, x, TOP + HEIGHT),
+            text(frame.x(value), TOP + HEIGHT + 18, _number(value), "middle"),
+        ]
     named = '<text x="{}" y="{}" text-anchor="middle" class="axis">{}</text>'
     parts.append(fill(named, LEFT + WIDTH / 2, TOP + HEIGHT + 38, axes[0]))
     turned = '<text transform="translate(14 {}) rotate(-90)" text-anchor="middle" class="axis">{}</text>'
