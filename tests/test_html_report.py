@@ -21,6 +21,7 @@ from ferbench.plugins import Registry, discover
 from ferbench.predictions import Predictions
 from ferbench.records import PREDICTIONS, RecordStore, prediction_table
 from ferbench.report.formats import Leaderboard
+from ferbench.report.html.charts import SHADE
 from ferbench.report.html.evidence import BINS, confidence_bins, gather
 from ferbench.report.html.page import as_page
 from ferbench.report.html.plots import ticks
@@ -309,6 +310,52 @@ def test_hostile_words_are_words(hostile: str, plain: tuple[Leaderboard, RecordS
     # The very elements of the tame page, but for code between the backticks that the words hold.
     kept = [one.tag for one in root.every() if one.tag != "code"]
     assert kept == [one.tag for one in tame.every() if one.tag != "code"]
+
+
+def test_a_metric_of_several_numbers_has_a_line_for_each_part(
+    plain: tuple[Leaderboard, RecordStore, str], registry: Registry
+) -> None:
+    made, store, _ = plain
+    sheet = replace(made.results.sheet, metrics=("class-recall",), percent={"class-recall": True})
+    page = as_page(Leaderboard(collect(sheet, store, registry), {}), store)
+    table = by_id(parsed(page), "figures-table")
+    assert [head.text for head in table.all("thead")[0].all("th")][3] == "Of"
+    lines = [[cell.text for cell in line.children] for line in table.all("tbody")[0].all("tr")]
+    assert [line[3] for line in lines] == list(CLASSES) * 4
+    found = class_recall(predictions(6))
+    assert [line[4] for line in lines[-3:]] == [f"{100 * found[name]:.2f}" for name in CLASSES]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours (WCAG 2.2)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def blend(top: str, below: str, opacity: float) -> str:
+    pairs = [(int(top[i : i + 2], 16), int(below[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a * opacity + b * (1 - opacity)):02x}" for a, b in pairs)
+
+
+def test_contrasts_are_those_of_wcag_aa(plain: tuple[Leaderboard, RecordStore, str]) -> None:
+    (style,) = parsed(plain[2]).all("style")
+    schemes = [
+        dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in re.findall(r":root \{(.*?)\}", style.text, re.DOTALL)
+    ]
+    assert len(schemes) == 2
+    for colours in schemes:
+        for ground in ("paper", "raised", "best"):
+            for words in ("ink", "faint", "link", "reported"):
+                assert contrast(colours[words], colours[ground]) >= 4.5, (words, ground)
+        assert contrast(colours["ink"], blend(colours["heat"], colours["paper"], SHADE)) >= 4.5
+        for part in ("focus", "bar", *(f"k{i}" for i in range(8))):
+            assert contrast(colours[part], colours["paper"]) >= 3, part
 
 
 def test_ticks_are_round_and_hold_the_values() -> None:
