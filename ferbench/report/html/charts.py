@@ -12,7 +12,7 @@ from markupsafe import Markup
 from ferbench.report.html.evidence import BINS, Evidence
 from ferbench.report.html.wording import fill
 
-CELL, LETTER, LINE, GAP = 46, 7.2, 22, 8
+CELL, LETTER, LINE, GAP = 40, 7.2, 22, 8
 SHADE = 0.6
 """Opacity of a full cell: the page's text colour stays readable on it."""
 LONGEST = 22
@@ -31,15 +31,15 @@ def svg(width: float, height: float, title: str, description: str, parts: Sequen
     )
 
 
-def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:
+def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "", longest: int = LONGEST) -> Markup:
     """Return words at a place; `kind` is a class of the style sheet."""
     template = '<text x="{}" y="{}" text-anchor="{}" class="{}">{}</text>'
-    return fill(template, f"{x:.1f}", f"{y:.1f}", anchor, kind, shortened(words))
+    return fill(template, f"{x:.1f}", f"{y:.1f}", anchor, kind, shortened(words, longest))
 
 
-def shortened(words: str) -> str:
+def shortened(words: str, longest: int = LONGEST) -> str:
     """Return words that fit beside a picture."""
-    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def _margin(names: Sequence[str]) -> float:
@@ -87,7 +87,7 @@ def _cell(x: float, y: float, share: float, count: int, pair: str) -> Markup:
 def recall(evidence: Evidence) -> Markup:
     """Draw a bar for each class."""
     names, recalls = evidence.classes, evidence.recalls
-    left, width = _margin(names), 220.0
+    left, width = _margin(names), 180.0
     parts = []
     for i, (name, value) in enumerate(zip(names, recalls, strict=True)):
         y = i * LINE + 4

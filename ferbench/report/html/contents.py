@@ -99,7 +99,7 @@ class Contents:
         metric = "accuracy" if "accuracy" in names else self.first
         return metric, {_place(row): row for row in self.rows if row["metric"] == metric}
 
-    def noise_plots(self) -> list[Markup]:
+    def noise_plots(self) -> list[tuple[str, Markup]]:
         """Draw the score by the rate of label noise for each data set with several rates; the official split has 0."""
         metric, scores = self.scores()
         lines: dict[str, dict[str, list[Point]]] = {}
@@ -113,7 +113,7 @@ class Contents:
         for dataset, named in lines.items():
             series = [Series(name, sorted(points, key=lambda p: p.x)) for name, points in named.items()]
             if any(len({point.x for point in one.points}) > 1 for one in series):
-                drawn.append(plot(f"{metric} by label noise on {dataset}", axes, series, joined=True))
+                drawn.append((dataset, plot(f"{metric} by label noise on {dataset}", axes, series, joined=True)))
         return drawn
 
     def _lines(self, evidence: Evidence) -> list[str]:

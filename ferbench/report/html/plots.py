@@ -12,6 +12,8 @@ from ferbench.report.html.charts import LETTER, shortened, svg, text
 from ferbench.report.html.wording import fill
 
 WIDTH, HEIGHT, LEFT, TOP, BELOW = 380.0, 260.0, 64.0, 14.0, 48.0
+NAMES = 48
+"""Characters of a name in the key."""
 KINDS = 8
 """Colours and dashes of the style sheet; shapes of points tell entries apart without either."""
 
@@ -54,9 +56,9 @@ def plot(title: str, axes: tuple[str, str], series: Sequence[Series], *, joined:
     for kind, one in enumerate(series):
         y = bottom + kind * 20 + 8
         parts.append(_mark(LEFT + 6, y, kind % KINDS, ""))
-        parts.append(text(LEFT + 18, y + 5, one.name))
+        parts.append(text(LEFT + 18, y + 5, one.name, longest=NAMES))
     told = "; ".join(f"{one.name}: {', '.join(point.told for point in one.points)}" for one in series)
-    widest = max(len(shortened(one.name)) for one in series) * LETTER
+    widest = max(len(shortened(one.name, NAMES)) for one in series) * LETTER
     width = LEFT + max(WIDTH, widest) + 24
     return svg(width, bottom + len(series) * 20 + 8, title, f"{axes[1]} by {axes[0]}. {told}.", parts)
 
