@@ -162,7 +162,17 @@ sys.exit(f"LOADED {sorted(loaded)}" if loaded else 0)
 
 @pytest.mark.parametrize(
     "command",
-    ["--help", "plugins", "plan", "report", "report --format latex", "data list", "weights list", "run --help"],
+    [
+        "--help",
+        "plugins",
+        "plan",
+        "report",
+        "report --format latex",
+        "report --format html",
+        "data list",
+        "weights list",
+        "run --help",
+    ],
 )
 def test_looking_loads_no_deep_learning_library(command: str, tmp_path: Path) -> None:
     from toyfaces import __file__ as toys

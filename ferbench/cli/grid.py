@@ -26,9 +26,16 @@ class Format(enum.StrEnum):
     latex = "latex"
     csv = "csv"
     json = "json"
+    html = "html"
 
 
-SUFFIXES = {Format.markdown: "md", Format.latex: "tex", Format.csv: "csv", Format.json: "json"}
+SUFFIXES = {
+    Format.markdown: "md",
+    Format.latex: "tex",
+    Format.csv: "csv",
+    Format.json: "json",
+    Format.html: "html",
+}
 
 
 def _plans(
@@ -147,7 +154,9 @@ def report_command(  # noqa: PLR0913  one parameter an option
     config: Config = None,
     data_root: DataRoot = None,
     results: ResultsFolder = Path("results"),
-    style: Annotated[Format, typer.Option("--format", help="Of the leaderboard.")] = Format.markdown,
+    style: Annotated[
+        Format, typer.Option("--format", help="Of the leaderboard; html: one page with tables to sort, and pictures.")
+    ] = Format.markdown,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write DIR/<benchmark>.<ext> instead of printing.")
     ] = None,
@@ -223,7 +232,12 @@ def _rendered(sheet: Sheet, registry: Registry, results: Path, style: Format) ->
     from ferbench.report.reported import read_reported
     from ferbench.report.table import collect
 
-    board = Leaderboard(collect(sheet, RecordStore(results), registry), read_reported(registry))
+    store = RecordStore(results)
+    board = Leaderboard(collect(sheet, store, registry), read_reported(registry))
+    if style is Format.html:
+        from ferbench.report.html.page import as_page
+
+        return as_page(board, store)
     made = {
         Format.markdown: board.as_markdown,
         Format.latex: board.as_latex,

@@ -1,4 +1,4 @@
-"""Leaderboards as text: markdown, LaTeX, CSV, JSON."""
+"""Leaderboards as text: markdown, LaTeX, CSV, JSON; and in plain words what a page of them says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tabulate import tabulate
 from ferbench.report.reported import Reported
 from ferbench.report.table import KEYS, Results, ranked, summarise
 
-Style = Literal["markdown", "latex"]
+Style = Literal["markdown", "latex", "plain"]
 Figures = Mapping[tuple[str, str, str, str, str], Reported]
 
 SELECTED = {
@@ -60,7 +60,7 @@ class Leaderboard:
         sheet = self.results.sheet
         made = []
         for row in ranked(self.summary, sheet).to_dict("records"):
-            printed = self._printed(row["entry"], row["dataset"], row["protocol"], row["metric"])
+            printed = self.printed(row["entry"], row["dataset"], row["protocol"], row["metric"])
             made.append(
                 {
                     "benchmark": sheet.benchmark,
@@ -77,7 +77,7 @@ class Leaderboard:
             )
         return made
 
-    def _printed(self, entry: str, dataset: str, protocol: str, metric: str) -> Reported | None:
+    def printed(self, entry: str, dataset: str, protocol: str, metric: str) -> Reported | None:
         """Return the printed figure of a place; none beside a data set that is not the paper's."""
         if set(dataset.split("->")) & self.results.sheet.unlike_the_papers:
             return None
@@ -93,10 +93,10 @@ class Leaderboard:
     def as_latex(self) -> str:
         """Return one table a metric, the rules and the provenance as comments below."""
         parts = []
-        for metric, grid in [*self._named_by_benchmark("latex"), *self._representations("latex")]:
+        for metric, grid in self.tables("latex"):
             body = tabulate(grid, headers="firstrow", tablefmt="latex_raw")
             parts.append(f"% {self.results.sheet.benchmark}: {metric}\n{body}")
-        rules = f"{self._legend()}\n{self._provenance()}".splitlines()
+        rules = f"{_bullets(self.legend())}\n{self._provenance()}".splitlines()
         parts.append("\n".join(f"% {line}" for line in rules))
         return "\n\n".join(parts) + "\n"
 
@@ -107,13 +107,24 @@ class Leaderboard:
         parts.append(FROM_BOTH if sheet.representation_metrics else FROM_PREDICTIONS)
         if sheet.description:
             parts.append(sheet.description.strip())
-        for metric, grid in [*self._named_by_benchmark("markdown"), *self._representations("markdown")]:
-            parts += [f"## {metric}{self._unit(metric)}", _markdown(grid)]
-        parts += [self._legend(), "## Selection", self._selection(), "## Cost", self._cost()]
+        for metric, grid in self.tables("markdown"):
+            parts += [f"## {metric}{self.unit(metric)}", _markdown(grid)]
+        told, gaps = self.selection("markdown")
+        parts += [_bullets(self.legend()), "## Selection", f"{told}\n\n{_markdown(gaps)}" if gaps else told]
+        parts += ["## Cost", _markdown(self.cost("markdown"))]
         parts += ["## Provenance", self._provenance()]
         return "\n\n".join(parts) + "\n"
 
-    def _unit(self, metric: str) -> str:
+    def tables(self, style: Style) -> list[tuple[str, list[list[str]]]]:
+        """Return the name and the cells, heads first, of each table: a line an entry, a column a data set and protocol.
+
+        Args:
+            style: of the text; "plain" escapes nothing.
+        """
+        return [*self._named_by_benchmark(style), *self._representations(style)]
+
+    def unit(self, metric: str) -> str:
+        """Return what stands behind the name of a metric shown in percent."""
         return ", %" if self.results.sheet.in_percent(metric) else ""
 
     def _named_by_benchmark(self, style: Style) -> list[tuple[str, list[list[str]]]]:
@@ -153,7 +164,7 @@ class Leaderboard:
             for row in ranked(self.summary, sheet).to_dict("records")
         }
         states = {(cell.entry, cell.dataset, cell.protocol): cell.state for cell in sheet.cells}
-        between = "<br>" if style == "markdown" else " "
+        between = {"markdown": "<br>", "latex": " ", "plain": ", "}[style]
         heads = [_escape(data, style) + between + _escape(name, style) for data, name in columns]
         grid = [["method", *(["of"] if named else []), *heads]]
         for metric, entry in ((metric, entry) for metric in metrics for entry in entries):
@@ -163,59 +174,70 @@ class Leaderboard:
                 if row is None:
                     line.append("unavailable" if states.get(place) == "unavailable" else "–")
                     continue
-                line.append(_figure(row, sheet.in_percent(metric), self._printed(*place, metric), style))
+                line.append(_figure(row, sheet.in_percent(metric), self.printed(*place, metric), style))
             grid.append(line)
         return grid
 
-    def _legend(self) -> str:
+    def legend(self, style: Style = "markdown") -> list[str]:
+        """Return the rules of the tables and the remarks on their rows and columns, a sentence or two each.
+
+        Args:
+            style: of the text; "plain" escapes nothing.
+        """
         sheet = self.results.sheet
+        bold = "(best)" if style == "plain" else "**Bold**"
         lines = [
-            f"- Selected by {sheet.rank_by}: {SELECTED[sheet.rank_by]}. Test data chooses nothing.",
-            "- mean ± standard deviation (n − 1) over folds and seeds; n in brackets, n/planned if incomplete.",
-            "- **Bold**: best of the column. †: nearer to the best than the larger of the two standard deviations.",
-            f"- Preprocessing: {sheet.preprocessing}.",
+            f"Selected by {sheet.rank_by}: {SELECTED[sheet.rank_by]}. Test data chooses nothing.",
+            "mean ± standard deviation (n − 1) over folds and seeds; n in brackets, n/planned if incomplete.",
+            f"{bold}: best of the column. †: nearer to the best than the larger of the two standard deviations.",
+            f"Preprocessing: {sheet.preprocessing}.",
         ]
         if sheet.representation_metrics:
             lines.append(
-                f"- {', '.join(sheet.representation_metrics)}: measured by the runs on features of the test images at "
+                f"{', '.join(sheet.representation_metrics)}: measured by the runs on features of the test images at "
                 "the epoch chosen on validation data, and kept in the records."
             )
         if any(figure.benchmark == sheet.benchmark for figure in self.figures.values()):
-            lines.append("- [reported x]: the figure the paper prints for this data and protocol, not measured here.")
+            lines.append("[reported x]: the figure the paper prints for this data and protocol, not measured here.")
         for entry, weights in sheet.weights.items():
             names = ", ".join(f"{role}: {name}" for role, name in weights.items())
-            lines.append(f"- {_escape(entry, 'markdown')} starts from pretrained weights ({names}).")
+            lines.append(f"{_escape(entry, style)} starts from pretrained weights ({names}).")
         for entry, inputs in sheet.test_inputs.items():
-            lines.append(f"- {_escape(entry, 'markdown')} sees at test beside the image: {', '.join(inputs)}.")
+            lines.append(f"{_escape(entry, style)} sees at test beside the image: {', '.join(inputs)}.")
         reasons = {(cell.entry, cell.dataset, cell.reason) for cell in sheet.cells if cell.state == "unavailable"}
-        lines += [f"- Unavailable: {entry} on {data}: {why}." for entry, data, why in sorted(reasons)]
+        lines += [f"Unavailable: {entry} on {data}: {why}." for entry, data, why in sorted(reasons)]
         for note in dict.fromkeys(sheet.notes.values()):
             told = [name for name, other in sheet.notes.items() if other == note]
-            lines.append(f"- {', '.join(told)}: {note}")
-        return "\n".join([*lines, *self._remarks()])
+            lines.append(f"{', '.join(told)}: {note}")
+        return [*lines, *self._remarks()]
 
     def _remarks(self) -> list[str]:
         """Say what is not as released, what is estimated, and what the records say of their test data."""
         sheet = self.results.sheet
-        lines = [f"- {name}: {caveat}." for name, caveat in sheet.caveats.items()]
+        lines = [f"{name}: {caveat}." for name, caveat in sheet.caveats.items()]
         for name, columns in sheet.derived.items():
             told = ", ".join(f"{column} (by {origin})" for column, origin in columns.items())
-            lines.append(f"- {name}: derived, not annotated: {told}.")
+            lines.append(f"{name}: derived, not annotated: {told}.")
         for name, classes in sheet.relabelled.items():
             told = ", ".join(f"{old} → {new}" if new else f"{old} left out" for old, new in classes.items())
-            lines.append(f"- {name}: classes renamed: {told}.")
-        return lines + [f"- {remark}" for remark in self.results.remarks]
+            lines.append(f"{name}: classes renamed: {told}.")
+        return [*lines, *self.results.remarks]
 
-    def _selection(self) -> str:
-        """Show what choosing the epoch on test data would have added: the gap to customary reporting."""
+    def selection(self, style: Style) -> tuple[str, list[list[str]]]:
+        """Show what choosing the epoch on test data would have added: the gap to customary reporting.
+
+        Returns:
+            What is shown, and the cells of the table, heads first; none where every metric is of representations.
+        """
         sheet = self.results.sheet
         found = set(self.summary["metric"])  # a mapping is there by its parts alone
         named = [metric for metric in sheet.metrics if not sheet.of_representations(metric)]
         first = next((metric for metric in named if metric in found), named[0] if named else None)
         if first is None:
-            return (
+            told = (
                 "Every metric shown is of representations, which are measured at the epoch chosen on validation data."
             )
+            return told, []
         table = self.summary[self.summary["metric"] == first]
         scale = 100 if sheet.in_percent(first) else 1
         pivot = table.pivot_table(index="entry", columns="selection", values="mean", sort=False)
@@ -223,23 +245,28 @@ class Leaderboard:
         for entry, row in pivot.iterrows():
             chosen = [float(row[name]) * scale for name in ("validation", "last", "oracle")]
             gap = f"{chosen[2] - chosen[0]:.2f}"
-            lines.append([_escape(str(entry), "markdown"), *(f"{value:.2f}" for value in chosen), gap])
-        return f"{first}, mean over the columns. The oracle is never ranked.\n\n{_markdown(lines)}"
+            lines.append([_escape(str(entry), style), *(f"{value:.2f}" for value in chosen), gap])
+        return f"{first}, mean over the columns. The oracle is never ranked.", lines
 
-    def _cost(self) -> str:
+    def cost(self, style: Style) -> list[list[str]]:
+        """Return what the entries cost, heads first, a line an entry."""
         means = self.results.costs.groupby("entry", sort=False).mean()
         lines = [["method", "parameters", "FLOPs an image", "training s a cell", "images/s", "peak memory, MB"]]
         for entry, row in means.iterrows():
             values = [f"{row['parameters']:,.0f}", f"{row['flops']:.3g}", f"{row['train_seconds']:.1f}"]
             values += [f"{row['images_per_second']:.0f}", f"{row['peak_memory_mb']:.0f}"]
-            lines.append([_escape(str(entry), "markdown"), *values])
-        return _markdown(lines)
+            lines.append([_escape(str(entry), style), *values])
+        return lines
 
     def _provenance(self) -> str:
         lines = [f"- cells: {self.results.costs.shape[0]} of {len(self.results.sheet.cells)}"]
         for name, values in self.results.provenance.items():
             lines.append(f"- {name}: {', '.join(values)}")
         return "\n".join(lines)
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _markdown(grid: list[list[str]]) -> str:
@@ -249,14 +276,18 @@ def _markdown(grid: list[list[str]]) -> str:
 
 def _figure(row: Mapping[str, Any], percent: bool, printed: Reported | None, style: Style) -> str:
     scale, digits = (100, 2) if percent else (1, 4)
-    sign, strong = (" ± ", "**{}**") if style == "markdown" else (r" $\pm$ ", r"\textbf{{{}}}")
+    sign, strong, dagger = {
+        "markdown": (" ± ", "**{}**", "†"),
+        "latex": (r" $\pm$ ", r"\textbf{{{}}}", r"$^\dagger$"),
+        "plain": (" ± ", "{} (best)", "†"),
+    }[style]
     text = f"{row['mean'] * scale:.{digits}f}"
     if not math.isnan(row["std"]):
         text += f"{sign}{row['std'] * scale:.{digits}f}"
     if row["best"]:
         text = strong.format(text)
     elif row["tied"]:
-        text += "†" if style == "markdown" else r"$^\dagger$"
+        text += dagger
     count = str(row["n"]) if row["n"] == row["planned"] else f"{row['n']}/{row['planned']}"
     text += f" ({count})"
     if printed is not None:
@@ -267,6 +298,8 @@ def _figure(row: Mapping[str, Any], percent: bool, printed: Reported | None, sty
 def _escape(text: str, style: Style) -> str:
     """Make a name harmless in a table: a stranger may call a method what they like."""
     text = " ".join(text.split())
+    if style == "plain":
+        return text.replace("->", "→")
     if style == "latex":
         special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
         return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text).replace("->", r"$\to$")
