@@ -57,6 +57,10 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+_UMASK = os.umask(0)
+os.umask(_UMASK)  # it can be read only by setting it
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file aside, flush it to disk and rename it into place.
 
@@ -71,6 +75,7 @@ def write_atomically(path: Path, content: bytes) -> None:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
+            Path(name).chmod(0o666 & ~_UMASK)  # made aside it would be its owner's alone
             os.replace(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -89,6 +94,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:16]}."))
+        aside.chmod(0o777 & ~_UMASK)
         try:
             yield aside
             publish_folder(aside, target)

@@ -298,3 +298,13 @@ def test_tables_are_read_as_they_were_written_and_fractions_take_less_room(store
     assert pq.read_table(written).equals(table)
     pq.write_table(table, tmp_path / "plain.parquet", compression="zstd")
     assert written.stat().st_size < 0.85 * (tmp_path / "plain.parquet").stat().st_size
+
+
+def test_what_is_written_may_be_read_by_whom_other_files_may(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    (tmp_path / "folder").mkdir()
+    write_atomically(tmp_path / "page.html", b"x")
+    with new_folder(tmp_path / "record") as folder:
+        (folder / "inside").touch()
+    assert (tmp_path / "page.html").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "record").stat().st_mode == (tmp_path / "folder").stat().st_mode
