@@ -166,6 +166,8 @@ def test_the_core_leaves_out_what_needs_subjects_where_there_are_none(registry: 
         "identity-leakage": without,
         "mutual-information-gap": "the method gives no representation identity (it gives expression)",
         "retrieval, by subject": without,
+        "feature-map": "a map needs at least 10 test images",
+        "neighbours": "the test images have no ids",
     }
     assert set(found["metrics"]) == {"class-scatter", "expression-leakage", "retrieval"}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 from workbench import Workbench
 
-from ferbench.report.pictures import COLOURS, draw_map
+from ferbench.report.pictures import COLOURS, _colours, draw_map
 from ferbench.representation import NotMeasured, Representations
 from ferbench.representation.feature_map import feature_map
 from ferbench.representation.neighbours import neighbours
@@ -44,6 +46,16 @@ def test_a_map_keeps_classes_apart_that_the_features_keep_apart(layout: str) -> 
     assert 0.85 < found.values["expression"] <= 1
     assert len(found.arrays["subject"]) == len(found.arrays["yaw"]) == 90
     assert found.arrays == feature_map(given(), FeatureMapOptions(layout=layout)).arrays
+
+
+def test_an_unknown_yaw_is_none_and_drawn_like_a_frontal_one() -> None:
+    one = given()
+    yaws = np.where(np.arange(90) == 4, np.nan, np.linspace(-90, 90, 90))
+    found = feature_map(replace(one, columns={"pose": yaws}), FeatureMapOptions(layout="pca"))
+    assert [place for place, yaw in enumerate(found.arrays["yaw"]) if yaw is None] == [4]
+    json.dumps(found.arrays, allow_nan=False)
+    assert len(set(_colours("yaw", [None, 0.0]))) == 1
+    assert len(set(_colours("yaw", [-90.0, 0.0, 90.0]))) == 3
 
 
 def test_a_map_shows_so_many_images_and_needs_ten() -> None:

@@ -112,14 +112,14 @@ def _points(points: Sequence[Sequence[float]], colours: Sequence[str], left: int
     ]
 
 
-def _colours(kind: str, values: Sequence[float]) -> list[str]:
+def _colours(kind: str, values: Sequence[Any]) -> list[str]:
     """Return colours: classes apart, subjects around the circle of hues, yaws from blue over grey to red."""
     if kind == "label":
         return [COLOURS[int(value) % len(COLOURS)] for value in values]
     if kind == "subject":
         count = int(max(values)) + 1
         return [_hex(*colorsys.hsv_to_rgb(value / count, 0.8, 0.75 + 0.2 * (value % 2))) for value in values]
-    share = [0.0 if value != value else max(-1.0, min(1.0, value / 90)) for value in values]
+    share = [0.0 if value is None else max(-1.0, min(1.0, value / 90)) for value in values]
     return [_hex(0.55 + 0.45 * s, 0.55 - 0.4 * abs(s), 0.55 - 0.45 * s) for s in share]
 
 

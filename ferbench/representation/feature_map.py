@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import isnan
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +20,8 @@ def feature_map(given: Representations, options: FeatureMapOptions) -> Measured:
 
     Keys: a representation, the trustworthiness of its map (Venna & Kaski, 2001): 1 where the ten nearest in the plane
     are near in the features too, about 0.5 where they are any images. Arrays: `<representation>` (M, 2), scaled to
-    [0, 1]; `label` (M,) classes; `subject` (M,) numbers and `yaw` (M,) degrees where the test data have them.
+    [0, 1]; `label` (M,) classes; `subject` (M,) numbers and `yaw` (M,) degrees, None where
+    unknown, where the test data have them.
 
     Raises:
         NotMeasured: fewer than ten images, or NaN among the features.
@@ -27,19 +31,20 @@ def feature_map(given: Representations, options: FeatureMapOptions) -> Measured:
     part = given.at_most(options.images, "feature-map")
     if len(part) < NEIGHBOURS:
         raise NotMeasured(f"a map needs at least {NEIGHBOURS} test images")
-    arrays: dict[str, npt.NDArray[np.generic]] = {"label": part.labels}
+    arrays: dict[str, list[Any]] = {"label": part.labels.tolist()}
     if "subject" in part.columns:
-        arrays["subject"] = np.unique(part.columns["subject"], return_inverse=True)[1]
+        arrays["subject"] = np.unique(part.columns["subject"], return_inverse=True)[1].tolist()
     if "pose" in part.columns:
-        arrays["yaw"] = np.asarray(part.columns["pose"], dtype=np.float64).round(1)
+        yaws = np.asarray(part.columns["pose"], dtype=np.float64).round(1).tolist()
+        arrays["yaw"] = [None if isnan(yaw) else yaw for yaw in yaws]  # a record has no NaN
     values = {}
     for name, features in part.features.items():
         points = _laid_out(features, options, part.seed_of("feature-map", name))
         near = min(NEIGHBOURS, (len(part) - 1) // 2)
         values[name] = float(trustworthiness(features, points, n_neighbors=near))
-        arrays[name] = _scaled(points)
+        arrays[name] = _scaled(points).tolist()
     settings = {"images": len(part), "layout": options.layout, "classes": list(part.classes)}
-    return Measured(values, {name: array.tolist() for name, array in arrays.items()}, settings)
+    return Measured(values, arrays, settings)
 
 
 def _laid_out(features: Features, options: FeatureMapOptions, seed: int) -> npt.NDArray[np.float64]:

@@ -27,7 +27,7 @@ class FeatureMapOptions(Options):
         default="t-sne", description="t-sne: neighbours stay neighbours; pca: the two directions of largest variance"
     )
     images: int = Field(
-        default=500, ge=10, le=5000, description="test images shown; drawn with the seed if there are more"
+        default=500, ge=10, le=500, description="test images shown; drawn with the seed if there are more"
     )
     perplexity: float = Field(default=30.0, gt=1, le=500, description="of t-sne: neighbours that an image is kept near")
 
