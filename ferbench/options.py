@@ -48,6 +48,13 @@ def parse_options(kind: type[OptionsT], values: Mapping[str, Any], where: str) -
         raise _explain(kind, values, where, error) from None
 
 
+def papers_value(kind: type[Options], name: str) -> str:
+    """Return what a message adds of the paper's value of an option; nothing where none is stated."""
+    field = kind.model_fields.get(name)
+    extra = field.json_schema_extra if field is not None else None
+    return f" (the paper uses {extra['paper']})" if isinstance(extra, dict) and "paper" in extra else ""
+
+
 def _explain(kind: type[Options], values: Mapping[str, Any], where: str, error: ValidationError) -> ConfigError:
     errors = error.errors(include_url=False)
     # A misspelt name of something required is both missing and unknown: the unknown name helps more.
@@ -62,12 +69,9 @@ def _explain(kind: type[Options], values: Mapping[str, Any], where: str, error: 
             where=where,
             remedy=f"{closest(name, known)}remove it or correct its name",
         )
-    field = kind.model_fields.get(name)
-    extra = field.json_schema_extra if field is not None else None
-    paper = f" (the paper uses {extra['paper']!r})" if isinstance(extra, dict) and "paper" in extra else ""
     found = "nothing" if first["type"] == "missing" else repr(values.get(name, first.get("input")))
     return ConfigError(
-        expected=f"{path or 'the options'}: {_sentence(first['msg'])}{paper}",
+        expected=f"{path or 'the options'}: {_sentence(first['msg'])}{papers_value(kind, name)}",
         found=found,
         where=where,
         remedy=f"set {path or 'them'} to an allowed value",

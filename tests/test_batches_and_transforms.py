@@ -14,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferbench.errors import ConfigError
-from ferbench.train import Albumented, ClassBalanced, FlipShift, Groups, Normalise, Recipe, Shuffled, Whiten
+from ferbench.train import (
+    Albumented,
+    ClassBalanced,
+    Erasing,
+    FlipShift,
+    Groups,
+    Normalise,
+    Recipe,
+    Resized,
+    Shuffled,
+    Whiten,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 labelled = st.lists(st.integers(0, 4), min_size=2, max_size=80).map(np.asarray)
@@ -241,3 +252,38 @@ def test_albumentations_draw_anew_for_each_image_and_view() -> None:
     flat = [view[row] for view in views.images for row in range(4)]
     assert all(not torch.equal(flat[i], flat[j]) for i in range(12) for j in range(i))
     assert views.columns["label"] is columns["label"]
+
+
+def test_erasing_takes_a_rectangle_of_the_stated_size_half_of_the_time() -> None:
+    pixels = torch.ones(400, 3, 40, 40)
+    Erasing(0.5)(pixels, np.random.default_rng(0))
+    gone = (pixels == 0).float()
+    shares = gone[:, 0].mean(dim=(1, 2))
+    assert 0.4 < (shares > 0).float().mean() < 0.6
+    hit = shares[shares > 0]
+    assert hit.min() >= 0.015  # rounding to whole pixels
+    assert hit.max() <= 0.27
+    assert 0.11 < hit.mean() < 0.16  # uniform from .02 to .25
+    for image in gone[shares > 0][:20]:
+        rows, columns = image[0].any(dim=1).sum(), image[0].any(dim=0).sum()
+        assert rows * columns == image[0].sum()  # one rectangle
+        assert torch.equal(image[0], image[2])  # in every channel
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (30, 30)])
+def test_resized_images_take_landmarks_and_box_along(shape: tuple[int, int]) -> None:
+    height, width = shape
+    images = np.zeros((2, height, width, 3), dtype=np.uint8)
+    images[:, height // 2 :, width // 2 :] = 200
+    columns = {
+        "landmarks": np.tile(np.asarray([width / 2, height / 2], dtype=np.float32), (2, 5, 1)),
+        "box": np.tile(np.asarray([0, 0, width, height], dtype=np.float32), (2, 1)),
+        "label": np.asarray([0, 1]),
+    }
+    made = Resized(Normalise((0.0,), (1.0,)), 30)(images, columns, np.random.default_rng(0))
+    assert made.images[0].shape == (2, 3, 30, 30)
+    assert made.images[0][:, :, :14, :14].max() == 0
+    assert made.images[0][:, :, 16:, 16:].min().item() == pytest.approx(200 / 255, abs=1e-3)
+    assert made.columns["landmarks"].tolist() == [[[15.0, 15.0]] * 5] * 2
+    assert made.columns["box"].tolist() == [[0.0, 0.0, 30.0, 30.0]] * 2
+    assert made.columns["label"].tolist() == [0, 1]

@@ -4,11 +4,22 @@ from ferbench.train.backbones import build_backbone, feature_width
 from ferbench.train.batch import Batch, Output, TestBatch, Views
 from ferbench.train.classifier import Classifier
 from ferbench.train.context import Context
+from ferbench.train.erasing import Erasing
 from ferbench.train.method import Method, Setup, freeze, unfreeze
+from ferbench.train.pretrained import naming, pretrained_backbone
 from ferbench.train.recipes import ClassBalanced, Groups, Recipe, Shuffled
 from ferbench.train.stage import Epochs, Optim, Stage, Steps, Until
 from ferbench.train.task import Column, Task, TrainingSet
-from ferbench.train.transforms import Albumented, FlipShift, Normalisation, Normalise, Resized, Transforms, Whiten
+from ferbench.train.transforms import (
+    Albumented,
+    FlipShift,
+    Normalisation,
+    Normalise,
+    Resized,
+    Transforms,
+    Whiten,
+    resized,
+)
 from ferbench.train.tuples import FiveTuples
 
 __all__ = [
@@ -19,6 +30,7 @@ __all__ = [
     "Column",
     "Context",
     "Epochs",
+    "Erasing",
     "FiveTuples",
     "FlipShift",
     "Groups",
@@ -43,5 +55,8 @@ __all__ = [
     "build_backbone",
     "feature_width",
     "freeze",
+    "naming",
+    "pretrained_backbone",
+    "resized",
     "unfreeze",
 ]

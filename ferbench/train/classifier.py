@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ferbench.classifier_options import ClassifierOptions
-from ferbench.train.backbones import build_backbone, feature_width
+from ferbench.train.backbones import feature_width
 from ferbench.train.batch import Batch, Output, TestBatch
 from ferbench.train.context import Context
 from ferbench.train.method import Method, Setup
+from ferbench.train.pretrained import pretrained_backbone
 from ferbench.train.recipes import ClassBalanced, Recipe, Shuffled
 from ferbench.train.stage import Epochs, Optim, Stage
 from ferbench.train.transforms import Albumented, FlipShift, Normalisation, Transform, Transforms
@@ -30,9 +31,7 @@ class Classifier(Method[OptionsT], Generic[OptionsT]):
     def __init__(self, setup: Setup[OptionsT]) -> None:
         super().__init__(setup)
         options, task = setup.options, setup.task
-        self.backbone = build_backbone(options.backbone, task.image_shape[2])
-        if "backbone" in setup.weights:
-            setup.weights["backbone"].into(self.backbone)
+        self.backbone = pretrained_backbone(setup)
         self.dropout = nn.Dropout(options.dropout)
         self.head = nn.Linear(feature_width(self.backbone), len(task.classes))
 

@@ -114,6 +114,13 @@ class Whiten:
         return Views((self.tensor(images),), columns)
 
 
+def resized(images: Images, side: int) -> Images:
+    """Return (B, h, w, c) images as (B, side, side, c); as they are where that is their size."""
+    if images.shape[1:3] == (side, side):
+        return images
+    return np.stack([scaled(image, side) for image in images])
+
+
 @dataclass(frozen=True)
 class Resized:
     """Scaled to a square before another normalisation: networks that were made for a size of their own.
@@ -128,9 +135,7 @@ class Resized:
 
     def tensor(self, images: Images) -> Tensor:
         """Return (B, c, side, side) float32."""
-        if images.shape[1:3] == (self.side, self.side):
-            return self.normalise.tensor(images)
-        return self.normalise.tensor(np.stack([scaled(image, self.side) for image in images]))
+        return self.normalise.tensor(resized(images, self.side))
 
     def __call__(self, images: Images, columns: Columns, rng: np.random.Generator) -> Views:
         """Return one view; `landmarks` and `box` follow the image."""

@@ -6,8 +6,13 @@ import pytest
 import torch
 
 from ferbench.errors import ConfigError
+from ferbench.train import build_backbone
 from ferbench_dice_fer.equations import donsker_varadhan, jensen_shannon
 from ferbench_dice_fer.networks import Discriminator, Encoder, Encoders, Statistics
+
+
+def encoder(backbone: str, image_shape: tuple[int, int, int], width: int) -> Encoder:
+    return Encoder(build_backbone(backbone, image_shape[2]), backbone, image_shape, width)
 
 
 def linear_layers(network: torch.nn.Module) -> list[tuple[int, int]]:
@@ -15,39 +20,39 @@ def linear_layers(network: torch.nn.Module) -> list[tuple[int, int]]:
 
 
 def test_the_papers_encoder() -> None:
-    encoder = Encoder("resnet18", (112, 112, 1), 64).eval()
-    assert encoder.map_shape == (512, 4, 4)
+    made = encoder("resnet18", (112, 112, 1), 64).eval()
+    assert made.map_shape == (512, 4, 4)
     with torch.no_grad():
-        codes, maps = encoder(torch.randn(2, 1, 112, 112))
+        codes, maps = made(torch.randn(2, 1, 112, 112))
     assert codes.shape == (2, 64)
     assert maps.shape == (2, 512, 4, 4)
-    parameters = sum(parameter.numel() for parameter in encoder.parameters())
+    parameters = sum(parameter.numel() for parameter in made.parameters())
     assert parameters == 11_176_512 - 2 * 64 * 49 + 512 * 64 + 64  # a ResNet-18 for grey images, and its code
 
 
 @pytest.mark.parametrize("side", [32, 48, 96])
 def test_maps_are_as_large_as_the_images_make_them(side: int) -> None:
-    encoder = Encoder("resnet-tiny", (side, side, 3), 8)
-    assert encoder.training
-    assert encoder(torch.randn(2, 3, side, side)).maps.shape[1:] == encoder.map_shape
+    made = encoder("resnet-tiny", (side, side, 3), 8)
+    assert made.training
+    assert made(torch.randn(2, 3, side, side)).maps.shape[1:] == made.map_shape
 
 
 def test_the_code_is_of_the_pooled_map() -> None:
-    encoder = Encoder("resnet-tiny", (32, 32, 1), 8).eval()
-    codes, maps = encoder(torch.randn(3, 1, 32, 32))
-    assert torch.allclose(codes, encoder.head(maps.mean(dim=(2, 3))), atol=1e-6)
+    made = encoder("resnet-tiny", (32, 32, 1), 8).eval()
+    codes, maps = made(torch.randn(3, 1, 32, 32))
+    assert torch.allclose(codes, made.head(maps.mean(dim=(2, 3))), atol=1e-6)
 
 
 @pytest.mark.parametrize("backbone", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
 def test_a_backbone_without_a_feature_map_is_refused(backbone: str) -> None:
     with pytest.raises(ConfigError, match=r"convolutional network.*the paper uses resnet18") as told:
-        Encoder(backbone, (112, 112, 3), 64)
+        encoder(backbone, (112, 112, 3), 64)
     assert told.value.found.startswith(repr(backbone))
 
 
 def encoders(*, separate: bool) -> Encoders:
     torch.manual_seed(0)
-    return Encoders(lambda: Encoder("resnet-tiny", (32, 32, 1), 8), separate=separate).eval()
+    return Encoders(lambda: encoder("resnet-tiny", (32, 32, 1), 8), separate=separate).eval()
 
 
 def test_shared_encoders_treat_both_images_alike() -> None:

@@ -235,7 +235,7 @@ def test_weights_go_into_every_channel(toys: Any) -> None:
     source = toys.build(channels="face").network.features.face
     weights = LoadedWeights("people", source.state_dict(), "0" * 64)
     features = toys.build(weights={"backbone": weights}).network.features
-    for backbone in features.backbones:
+    for backbone in (features.face, features.eyes, features.mouth):
         assert torch.equal(backbone.state_dict()["conv1.0.weight"], source.state_dict()["conv1.0.weight"])
     with pytest.raises(WeightsError, match=r"for the option backbone \(the paper uses resnet50\)"):
         toys.build(weights={"backbone": weights}, backbone="resnet-small")

@@ -12,7 +12,7 @@ from rehearsal import Rehearsal
 
 from ferbench.errors import ConfigError
 from ferbench.options import parse_options
-from ferbench.train import Batch, Context, Normalise, Setup, Task, TestBatch, TrainingSet
+from ferbench.train import Batch, Context, Erasing, Normalise, Setup, Task, TestBatch, TrainingSet
 from ferbench.train.loop import seed_everything
 from ferbench.train.task import ImageRows
 from ferbench_scn.method import KEPT, SCN, FlipOrNoise, importance_groups, rank_loss, relabel
@@ -191,7 +191,7 @@ def test_a_resumed_cell_goes_on_exactly() -> None:
 def test_published_augmentation() -> None:
     images = np.random.default_rng(0).integers(60, 200, (400, 12, 12, 3)).astype(np.uint8)
     plain = Normalise().tensor(images)
-    transform = FlipOrNoise(Normalise(), erase=0.0)
+    transform = FlipOrNoise(Normalise(), erasing=Erasing(0.0))
     made = transform(images, {}, np.random.default_rng(3)).images[0]
     assert torch.equal(made, transform(images, {}, np.random.default_rng(3)).images[0])
     same = (made == plain).all(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""From prepared images to network input, as in the authors' loop: resize, ten crops, RandAugment, flip, erasing."""
+"""From prepared images to network input, as in the authors' loop: ten crops, RandAugment, flip, erasing."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ferbench.data.preprocess import scaled
-from ferbench.train import FlipShift, Normalise, Views
+from ferbench.train import Erasing, FlipShift, Normalise, Views, resized
 from ferbench_ada_df.randaugment import RandAugment
 
 Images = npt.NDArray[np.uint8]
 Columns = Mapping[str, npt.NDArray[np.generic]]
-
-
-def resized(images: Images, side: int) -> Images:
-    """Return (B, h, w, c) images as (B, side, side, c); as they are where that is their size."""
-    if images.shape[1:3] == (side, side):
-        return images
-    return np.stack([scaled(image, side) for image in images])
 
 
 def ten_crops(images: Images, side: int) -> list[Images]:
@@ -30,37 +22,6 @@ def ten_crops(images: Images, side: int) -> list[Images]:
     middle = round(edge / 2)
     corners = [(0, 0), (0, edge), (edge, 0), (edge, edge), (middle, middle)]
     return [both[:, y : y + side, x : x + side] for both in (images, images[:, :, ::-1]) for y, x in corners]
-
-
-@dataclass(frozen=True)
-class Erasing:
-    """Random erasing (Zhong et al., AAAI 2020): a rectangle of the normalised image becomes 0.
-
-    Attributes:
-        chance: probability for each image.
-        scale: least and greatest share of the area.
-        ratio: least and greatest height / width, drawn log-uniformly.
-    """
-
-    chance: float
-    scale: tuple[float, float] = (0.02, 0.25)
-    ratio: tuple[float, float] = (0.3, 3.3)
-
-    def __call__(self, pixels: Tensor, rng: np.random.Generator) -> None:
-        """Erase in place in a batch (B, c, h, w)."""
-        for image in np.flatnonzero(rng.random(len(pixels)) < self.chance):
-            self._erase(pixels[image], rng)
-
-    def _erase(self, image: Tensor, rng: np.random.Generator) -> None:
-        height, width = image.shape[1:]
-        for _ in range(10):  # a rectangle may not fit; after ten in vain the image stays whole
-            area = height * width * rng.uniform(*self.scale)
-            ratio = np.exp(rng.uniform(*np.log(self.ratio)))
-            h, w = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
-            if h < height and w < width:
-                y, x = rng.integers(height - h + 1), rng.integers(width - w + 1)
-                image[:, y : y + h, x : x + w] = 0
-                return
 
 
 @dataclass(frozen=True)

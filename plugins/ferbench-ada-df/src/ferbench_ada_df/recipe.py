@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ferbench.errors import ConfigError, WeightsError
+from ferbench.errors import ConfigError
 from ferbench.train import (
     Batch,
     Context,
     Epochs,
+    Erasing,
     FlipShift,
     Method,
     Normalise,
@@ -23,13 +24,13 @@ from ferbench.train import (
     Setup,
     Stage,
     Transforms,
-    build_backbone,
     feature_width,
     freeze,
+    pretrained_backbone,
 )
 from ferbench.train.transforms import IMAGENET_MEAN, IMAGENET_STD
 from ferbench_ada_df.batches import WholeBatches
-from ferbench_ada_df.images import Erasing, Pictures
+from ferbench_ada_df.images import Pictures
 from ferbench_ada_df.network import cut
 from ferbench_ada_df.options import RecipeOptions
 from ferbench_ada_df.randaugment import RandAugment
@@ -51,9 +52,8 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
         super().__init__(setup)
         check_images(setup)
         options = setup.options
-        backbone = build_backbone(options.backbone, setup.task.image_shape[2])
+        backbone = pretrained_backbone(setup)
         self.stem, body = cut(backbone, options.backbone)
-        _load(setup, backbone)
         self.build(body, feature_width(backbone), len(setup.task.classes))
 
     @abstractmethod
@@ -140,17 +140,3 @@ def check_images(setup: Setup[OptionsT]) -> None:
             where="the options of ada-df",
             remedy="use smaller batches or more training images",
         )
-
-
-def _load(setup: Setup[OptionsT], backbone: nn.Module) -> None:
-    if "backbone" not in setup.weights:
-        return
-    try:
-        setup.weights["backbone"].into(backbone)
-    except WeightsError as error:
-        raise WeightsError(
-            expected=f"{error.expected}, for the option backbone (the paper uses resnet18 or resnet50)",
-            found=error.found,
-            where=f"{error.where}, backbone = {setup.options.backbone!r}",
-            remedy=error.remedy,
-        ) from error

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ferbench.errors import ConfigError
-from ferbench.train import Context, build_backbone, feature_width
+from ferbench.train import Context, feature_width
 from ferbench_dice_fer.equations import Estimator, Reduction, over_locations, rolled
 
 Part = TypeVar("Part", bound=nn.Module)
@@ -32,7 +32,8 @@ class Encoder(nn.Module):
     """A backbone and a linear layer: images (B, c, H, W) → codes (B, D) and last feature maps.
 
     Args:
-        backbone: its name.
+        backbone: images → features, as `build_backbone` gives it.
+        name: its name, for the message.
         image_shape: (H, W, c).
         width: D.
 
@@ -40,16 +41,15 @@ class Encoder(nn.Module):
         map_shape: (C, h, w) of a feature map.
 
     Raises:
-        ConfigError: there is no such backbone, or it has no feature map.
+        ConfigError: the backbone has no feature map.
     """
 
-    def __init__(self, backbone: str, image_shape: tuple[int, int, int], width: int) -> None:
+    def __init__(self, backbone: nn.Module, name: str, image_shape: tuple[int, int, int], width: int) -> None:
         super().__init__()
         height, across, channels = image_shape
-        # Its layers are as many kinds as timm has models.
-        self.backbone: Any = _built(backbone, channels)
+        self.backbone: Any = backbone  # its layers are as many kinds as timm has models
         self.head = nn.Linear(feature_width(self.backbone), width)
-        self.map_shape = self._measured(backbone, torch.zeros(1, channels, height, across))
+        self.map_shape = self._measured(name, torch.zeros(1, channels, height, across))
 
     def _measured(self, name: str, image: Tensor) -> tuple[int, int, int]:
         was_training = self.backbone.training
@@ -68,18 +68,6 @@ class Encoder(nn.Module):
         """Return codes and maps."""
         maps = self.backbone.forward_features(images)
         return Encoded(self.head(self.backbone.forward_head(maps, pre_logits=True)), maps)
-
-
-def _built(name: str, channels: int) -> nn.Module:
-    try:
-        return build_backbone(name, channels)
-    except ConfigError as error:
-        raise ConfigError(
-            expected=f"backbone: {error.expected} (the paper uses resnet18)",
-            found=error.found,
-            where="the options of dice-fer",
-            remedy=error.remedy,
-        ) from error
 
 
 def _no_map(name: str, found: str) -> ConfigError:

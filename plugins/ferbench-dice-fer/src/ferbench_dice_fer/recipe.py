@@ -9,7 +9,6 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from ferbench.errors import WeightsError
 from ferbench.train import (
     Batch,
     Context,
@@ -24,6 +23,7 @@ from ferbench.train import (
     Transforms,
     Whiten,
     freeze,
+    pretrained_backbone,
     unfreeze,
 )
 from ferbench_dice_fer.equations import ESTIMATORS
@@ -128,18 +128,8 @@ class TrainingRecipe(Method[DiceFEROptions]):
 
     def _encoder(self) -> Encoder:
         options = self.options
-        encoder = Encoder(options.backbone, self.task.image_shape, options.code_width)
-        if "backbone" in self.setup.weights:
-            try:
-                self.setup.weights["backbone"].into(encoder.backbone)
-            except WeightsError as error:
-                raise WeightsError(
-                    expected=f"{error.expected}, for the option backbone (the paper uses resnet18)",
-                    found=error.found,
-                    where=f"{error.where}, backbone = {options.backbone!r}",
-                    remedy=error.remedy,
-                ) from error
-        return encoder
+        backbone = pretrained_backbone(self.setup)
+        return Encoder(backbone, options.backbone, self.task.image_shape, options.code_width)
 
     def _statistics(self, width: int) -> Statistics:
         options = self.options

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
+from ferbench.poses import pose_classes
 from ferbench.train import Batch, Context, Output, TestBatch
 from ferbench.train.tuples import ANCHOR
 from ferbench_dml_net.equations import hardest, squared_distances, triplet_loss
@@ -43,7 +44,8 @@ class DMLNet(TrainingRecipe):
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         seen: Seen = self.network(batch.images.flatten(0, 1))
-        labels, poses = batch.labels.flatten(), self._poses(batch.columns["pose"].flatten())
+        labels, yaws = batch.labels.flatten(), batch.columns["pose"].flatten()
+        poses = torch.from_numpy(pose_classes(yaws.cpu().numpy(), self.options.yaws)).to(labels.device)
         losses = {"expression": cross_entropy(seen.expression, labels)}
         if seen.pose is not None:
             losses["pose"] = cross_entropy(seen.pose, poses)
@@ -76,11 +78,6 @@ class DMLNet(TrainingRecipe):
                 found = hardest(distances, alike & ~same, ~alike & same)
                 total = total + triplet_loss(found, margin, hinge=options.hinge)
         return total / len(distances) if options.anchors == "mean" else total
-
-    def _poses(self, yaws: Tensor) -> Tensor:
-        """Return the places of the nearest pose classes of yaws in degrees."""
-        centres = torch.tensor(self.options.yaws, device=yaws.device)
-        return (yaws[:, None] - centres).abs().argmin(dim=1)
 
     def predict(self, batch: TestBatch) -> Output:
         """Return the expression's logits; the probabilities of the pose classes and their centres as extras."""

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from ferbench.errors import ConfigError
-from ferbench.train import build_backbone, feature_width
+from ferbench.train import feature_width
 
 SOFTMAX_STD = 1 / 512
 FULLY_CONNECTED_STD = 0.04
@@ -26,28 +25,22 @@ class Channels(nn.Module):
     whole face's.
 
     Args:
-        backbone: of each channel.
-        colours: c.
+        backbones: of the face, the eyes and the mouth, images → features.
         width: F.
         region: share of the height that is eyes, and that is mouth.
         layers: makes the fusion layers.
     """
 
-    def __init__(self, backbone: str, colours: int, width: int, region: float, layers: Layers) -> None:
+    def __init__(
+        self, backbones: tuple[nn.Module, nn.Module, nn.Module], width: int, region: float, layers: Layers
+    ) -> None:
         super().__init__()
         self.region = region
-        self.face = _built(backbone, colours)
-        self.eyes = _built(backbone, colours)
-        self.mouth = _built(backbone, colours)
+        self.face, self.eyes, self.mouth = backbones
         features = feature_width(self.face)
         self.local = layers(2 * features, width)
         self.fused = layers(features + width, width)
         self.width = width
-
-    @property
-    def backbones(self) -> tuple[nn.Module, ...]:
-        """The networks that pretrained weights go into."""
-        return self.face, self.eyes, self.mouth
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the fused features."""
@@ -62,19 +55,13 @@ class Face(nn.Module):
     """The whole face alone: images (B, c, h, w) → (B, D).
 
     Args:
-        backbone: its name.
-        colours: c.
+        backbone: images → features.
     """
 
-    def __init__(self, backbone: str, colours: int) -> None:
+    def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
-        self.face = _built(backbone, colours)
+        self.face = backbone
         self.width = feature_width(self.face)
-
-    @property
-    def backbones(self) -> tuple[nn.Module, ...]:
-        """The network that pretrained weights go into."""
-        return (self.face,)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the backbone's features."""
@@ -166,15 +153,3 @@ def _normal(inputs: int, outputs: int, deviation: float) -> nn.Linear:
     nn.init.normal_(layer.weight, std=deviation)
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def _built(name: str, colours: int) -> nn.Module:
-    try:
-        return build_backbone(name, colours)
-    except ConfigError as error:
-        raise ConfigError(
-            expected=f"backbone: {error.expected} (the paper uses resnet50)",
-            found=error.found,
-            where="the options of dml-net",
-            remedy=error.remedy,
-        ) from error

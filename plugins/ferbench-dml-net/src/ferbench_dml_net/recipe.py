@@ -9,7 +9,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ferbench.errors import WeightsError
 from ferbench.train import (
     Batch,
     Context,
@@ -25,6 +24,8 @@ from ferbench.train import (
     Transforms,
     Until,
     freeze,
+    naming,
+    pretrained_backbone,
     unfreeze,
 )
 from ferbench.weights import LoadedWeights
@@ -57,7 +58,9 @@ class TrainingRecipe(Method[DMLNetOptions]):
         check_classes(setup.task)
         options = setup.options
         self.network = self._network()
-        self._load()
+        if "network" in setup.weights:
+            with naming("backbone", options):
+                _trained_before(setup.weights["network"]).into(self.network)
         self.averaged = MovingAverage(self.network, options.ema) if options.ema else None
         self.weights = LossWeights(len(self.tasks), options.weight_sum, options.temperature, options.window)
         self.register_buffer("curves", torch.full((CURVES, len(self.tasks)), torch.nan))
@@ -115,11 +118,14 @@ class TrainingRecipe(Method[DMLNetOptions]):
         return Transforms(train=FlipShift(normalise, shift=max(1, self.task.image_shape[1] // 16)), test=normalise)
 
     def _network(self) -> Network:
-        options, colours = self.options, self.task.image_shape[2]
+        options = self.options
         layers = as_printed if options.initial == "printed" else by_inputs
-        features: Channels | Face = Face(options.backbone, colours)
+        features: Channels | Face
         if options.channels == "three":
-            features = Channels(options.backbone, colours, options.fusion_width, options.region, layers)
+            face, eyes, mouth = (pretrained_backbone(self.setup) for _ in range(3))
+            features = Channels((face, eyes, mouth), options.fusion_width, options.region, layers)
+        else:
+            features = Face(pretrained_backbone(self.setup))
         joined = options.triplets != "none"
         width = options.embedding_width if joined else features.width
         on_embedding = options.pose_input == "embedding"
@@ -131,19 +137,6 @@ class TrainingRecipe(Method[DMLNetOptions]):
             Head(pose_width, options.head_width, len(options.yaws), layers) if options.pose_head else None,
             pose_on_embedding=on_embedding,
         )
-
-    def _load(self) -> None:
-        """Put pretrained weights where they belong.
-
-        Raises:
-            WeightsError: they do not fit.
-        """
-        weights = self.setup.weights
-        if "network" in weights:
-            _explained(_trained_before(weights["network"]), self.network, self.options.backbone)
-        elif "backbone" in weights:
-            for backbone in self.network.features.backbones:
-                _explained(weights["backbone"], backbone, self.options.backbone)
 
     def _rest_pose(self, context: Context) -> None:
         if self.network.pose is not None:
@@ -180,15 +173,3 @@ def _trained_before(weights: LoadedWeights) -> LoadedWeights:
         if key.startswith(prefix) and ".classifier." not in key
     }
     return replace(weights, state=state, keep_head=True)
-
-
-def _explained(weights: LoadedWeights, network: nn.Module, backbone: str) -> None:
-    try:
-        weights.into(network)
-    except WeightsError as error:
-        raise WeightsError(
-            expected=f"{error.expected}, for the option backbone (the paper uses resnet50)",
-            found=error.found,
-            where=f"{error.where}, backbone = {backbone!r}",
-            remedy=error.remedy,
-        ) from error

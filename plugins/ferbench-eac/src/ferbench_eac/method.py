@@ -22,6 +22,7 @@ from ferbench.train import (
     Batch,
     Context,
     Epochs,
+    Erasing,
     FlipShift,
     Method,
     Normalisation,
@@ -34,8 +35,8 @@ from ferbench.train import (
     TestBatch,
     Transforms,
     Views,
-    build_backbone,
     feature_width,
+    pretrained_backbone,
 )
 from ferbench_eac.options import EACOptions
 
@@ -45,9 +46,7 @@ class EAC(Method[EACOptions]):
 
     def __init__(self, setup: Setup[EACOptions]) -> None:
         super().__init__(setup)
-        self.backbone = build_backbone(setup.options.backbone, setup.task.image_shape[2])
-        if "backbone" in setup.weights:
-            setup.weights["backbone"].into(self.backbone)
+        self.backbone = pretrained_backbone(setup)
         self.head = nn.Linear(feature_width(self.backbone), len(setup.task.classes))
         self._check_maps()
 
@@ -168,10 +167,11 @@ class MirroredViews:
             (image,), (plain,), columns = first.images, second.images, first.columns
         else:
             image, plain = self.normalise.tensor(noisy), self.normalise.tensor(images)
-        self._erase(image, rng)
+        erase = Erasing(self.options.erase_probability, self.options.erase_area)
+        erase(image, rng)
         if self.options.erasing == "shared":
             return Views((image, image.flip(3)), columns)
-        self._erase(plain, rng)
+        erase(plain, rng)
         return Views((image, plain.flip(3)), columns)
 
     def _with_noise(self, images: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -182,21 +182,3 @@ class MirroredViews:
         disturbed = images[chosen] + rng.normal(0, self.options.noise, images[chosen].shape)
         changed[chosen] = disturbed.clip(0, 255).astype(np.uint8)
         return changed
-
-    def _erase(self, images: Tensor, rng: np.random.Generator) -> None:
-        for image, chance in zip(images, rng.random(len(images)), strict=True):
-            if chance < self.options.erase_probability:
-                _erase_rectangle(image, self.options.erase_area, rng)
-
-
-def _erase_rectangle(image: Tensor, area: tuple[float, float], rng: np.random.Generator) -> None:
-    """Set a rectangle of (C, h, w) to zero, the mean; aspect ratios from 0.3 to 3.3, as torchvision's RandomErasing."""
-    height, width = image.shape[1:]
-    for _ in range(10):
-        size = rng.uniform(*area) * height * width
-        aspect = math.exp(rng.uniform(math.log(0.3), math.log(3.3)))
-        h, w = round(math.sqrt(size * aspect)), round(math.sqrt(size / aspect))
-        if h < height and w < width:
-            top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
-            image[:, top : top + h, left : left + w] = 0
-            return

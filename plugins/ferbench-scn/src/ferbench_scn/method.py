@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from ferbench.train import (
     Batch,
     Context,
     Epochs,
+    Erasing,
     FlipShift,
     Method,
     Normalisation,
@@ -33,8 +34,8 @@ from ferbench.train import (
     TestBatch,
     Transforms,
     Views,
-    build_backbone,
     feature_width,
+    pretrained_backbone,
 )
 from ferbench_scn.options import SCNOptions
 
@@ -49,9 +50,7 @@ class SCN(Method[SCNOptions]):
 
     def __init__(self, setup: Setup[SCNOptions]) -> None:
         super().__init__(setup)
-        self.backbone = build_backbone(setup.options.backbone, setup.task.image_shape[2])
-        if "backbone" in setup.weights:
-            setup.weights["backbone"].into(self.backbone)
+        self.backbone = pretrained_backbone(setup)
         width = feature_width(self.backbone)
         self.head = nn.Linear(width, len(setup.task.classes))
         self.attention = nn.Linear(width, 1)
@@ -177,14 +176,12 @@ class FlipOrNoise:
     Attributes:
         normalise: after flip and noise, before erasing.
         noise: variance of the noise, in grey levels squared.
-        erase: probability of erasing one rectangle.
-        area: smallest and largest share of the image that is erased.
+        erasing: of one rectangle.
     """
 
     normalise: Normalisation
     noise: float = 30.0
-    erase: float = 0.5
-    area: tuple[float, float] = (0.02, 0.25)
+    erasing: Erasing = field(default_factory=lambda: Erasing(0.5))
 
     def __call__(
         self, images: npt.NDArray[np.uint8], columns: Mapping[str, npt.NDArray[np.generic]], rng: np.random.Generator
@@ -196,20 +193,5 @@ class FlipOrNoise:
         disturbed = images[kind == 2] + rng.normal(0, self.noise**0.5, images[kind == 2].shape)
         changed[kind == 2] = disturbed.clip(0, 255).astype(np.uint8)
         pixels = self.normalise.tensor(changed)
-        for image, chance in zip(pixels, rng.random(len(pixels)), strict=True):
-            if chance < self.erase:
-                _erase(image, self.area, rng)
+        self.erasing(pixels, rng)
         return Views((pixels,), columns)
-
-
-def _erase(image: Tensor, area: tuple[float, float], rng: np.random.Generator) -> None:
-    """Set a rectangle of (C, h, w) to zero, the mean; aspect ratios from 0.3 to 3.3, as torchvision's RandomErasing."""
-    height, width = image.shape[1:]
-    for _ in range(10):
-        size = rng.uniform(*area) * height * width
-        aspect = math.exp(rng.uniform(math.log(0.3), math.log(3.3)))
-        h, w = round(math.sqrt(size * aspect)), round(math.sqrt(size / aspect))
-        if h < height and w < width:
-            top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
-            image[:, top : top + h, left : left + w] = 0
-            return
