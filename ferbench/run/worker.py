@@ -19,6 +19,8 @@ from ferbench.run.executors import Event
 from ferbench.run.jobs import Job, Stopped
 
 REPORT_SECONDS = 0.2
+GONE = (BrokenPipeError, ConnectionResetError)
+"""What sending raises when the run has ended without waiting: it was interrupted while it was ending."""
 
 
 def worker_main(connection: Connection, stop: StopEvent, results: Path, seconds: float, number: int) -> None:
@@ -47,7 +49,10 @@ def worker_main(connection: Connection, stop: StopEvent, results: Path, seconds:
     reporter = _Reporter(connection, stop)
     place = Workplace(results, discover(), reporter.progress, seconds)
     while (job := _next(connection)) is not None:
-        connection.send(_attempt(place, job, reporter))
+        try:
+            connection.send(_attempt(place, job, reporter))
+        except GONE:
+            return
 
 
 def _next(connection: Connection) -> Job | None:
@@ -74,7 +79,10 @@ class _Reporter:
             return
         if self.stop.is_set():
             raise Stopped
-        self.connection.send(Event("progress", self.job, share, self.images))
+        try:
+            self.connection.send(Event("progress", self.job, share, self.images))
+        except GONE:
+            raise Stopped from None  # it is no fault of the cell's
         self.images, self.last = 0, time.monotonic()
 
 
