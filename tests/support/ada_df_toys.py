@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rehearsal import Rehearsal
 
+from ferbench.testing import Rehearsal
 from ferbench.train import Method, Setup, Task, TrainingSet
 from ferbench.train.loop import Trainer, seed_everything
 from ferbench.train.task import ImageRows

@@ -7,8 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from rehearsal import Rehearsal
 
+from ferbench.testing import Rehearsal
 from ferbench.train import Column, Method, Setup, Task, TrainingSet
 from ferbench.train.loop import Trainer, seed_everything
 from ferbench.train.task import ImageRows

@@ -208,8 +208,7 @@ def attention_of(trainer: Trainer) -> list[float]:
 def test_a_resumed_cell_goes_on_exactly(toys: Toys, options: dict[str, object]) -> None:
     whole = toys.build(epochs=3, **options)
     expected = toys.train(whole)
-    with pytest.raises(KeyboardInterrupt):
-        toys.train(toys.build(epochs=3, **options), stop_after=1)
+    toys.train(toys.build(epochs=3, **options), stop_after=1)
     (saved,) = toys.saved
     resumed = toys.build(epochs=3, **options)
     trainer = toys.train(resumed, saved=saved)

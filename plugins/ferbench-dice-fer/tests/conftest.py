@@ -8,9 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
 from pydantic import Field
-from rehearsal import Rehearsal
 from toyfaces.options import ToyOptions
 
 import ferbench.builtin
@@ -20,6 +18,7 @@ import ferbench_synthfaces.plugin
 from ferbench import DatasetCard, DatasetEntry, PreprocessorEntry, hookimpl
 from ferbench.data.preprocess import ResizeOptions
 from ferbench.plugins import Registry, discover
+from ferbench.testing import Rehearsal, context_of
 from ferbench.train import Batch, Context, Setup, Task, TrainingSet
 from ferbench.train.loop import Trainer, seed_everything
 from ferbench.train.task import ImageRows
@@ -79,14 +78,7 @@ class Toys(Rehearsal):
 
     def context(self, method: DiceFER, stage: str) -> Context:
         """Return the context of a stage that has just started."""
-        (chosen,) = [one for one in method.stages() if one.name == stage]
-        context = Context(Accelerator(cpu=True), self.training(), method, lambda _size, _positions: iter(()))
-        context.stage, context.epoch = stage, 1
-        method.train()
-        if chosen.start is not None:
-            chosen.start(context)
-        context.optims = chosen.optimizers()
-        return context
+        return context_of(method, stage, self.training())
 
     def train(
         self, method: DiceFER, training: TrainingSet | None = None, saved: bytes | None = None, stop_after: int = 0

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
-from rehearsal import Rehearsal
 
+from ferbench.testing import Rehearsal, context_of
 from ferbench.train import Batch, Column, Context, Setup, Task, TrainingSet
 from ferbench.train.loop import Trainer, seed_everything
 from ferbench.train.task import ImageRows
@@ -81,14 +80,7 @@ class Toys(Rehearsal):
 
     def context(self, method: DMLNet, stage: str) -> Context:
         """Return the context of a stage that has just started."""
-        (chosen,) = [one for one in method.stages() if one.name == stage]
-        context = Context(Accelerator(cpu=True), self.training(), method, lambda _size, _positions: iter(()))
-        context.stage, context.epoch = stage, 1
-        method.train()
-        if chosen.start is not None:
-            chosen.start(context)
-        context.optims = chosen.optimizers()
-        return context
+        return context_of(method, stage, self.training())
 
     def train(
         self, method: DMLNet, training: TrainingSet | None = None, saved: bytes | None = None, stop_after: int = 0

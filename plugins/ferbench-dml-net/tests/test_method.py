@@ -222,9 +222,8 @@ def test_the_average_is_the_one_written_out_and_no_parameter(toys: Any) -> None:
 def test_a_stopped_training_goes_on_exactly(toys: Any) -> None:
     whole = toys.build()
     toys.train(whole)
-    half = toys.build()
-    with pytest.raises(KeyboardInterrupt):
-        toys.train(half, stop_after=2)
+    toys.train(toys.build(), stop_after=2)
+    assert len(toys.saved) == 2
     resumed = toys.build()
     toys.train(resumed, saved=toys.saved[-1])
     for (name, value), other in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from rehearsal import Rehearsal
 from torch.nn.functional import cross_entropy, grid_sample, mse_loss
 
 from ferbench.errors import ConfigError
 from ferbench.options import parse_options
+from ferbench.testing import Rehearsal
 from ferbench.train import Batch, Context, Normalise, Setup, Task, TestBatch, TrainingSet
 from ferbench.train.loop import seed_everything
 from ferbench.train.task import ImageRows
@@ -179,8 +179,8 @@ def test_a_resumed_cell_goes_on_exactly() -> None:
     whole, cut, resumed = (built({"shift": 2}) for _ in range(3))
     Rehearsal().rehearse(whole, training())
     rehearsal = Rehearsal()
-    with pytest.raises(KeyboardInterrupt):
-        rehearsal.rehearse(cut, training(), stop_after=2)
+    rehearsal.rehearse(cut, training(), stop_after=2)
+    assert len(rehearsal.saved) == 2
     assert not torch.equal(cut.head.weight, whole.head.weight)
     Rehearsal().rehearse(resumed, training(), saved=rehearsal.saved[-1])
     for name, value in whole.state_dict().items():

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from rehearsal import Rehearsal
 
 from ferbench.errors import ConfigError
 from ferbench.options import parse_options
+from ferbench.testing import Rehearsal
 from ferbench.train import Batch, Context, Erasing, Normalise, Setup, Task, TestBatch, TrainingSet
 from ferbench.train.loop import seed_everything
 from ferbench.train.task import ImageRows
@@ -180,8 +180,8 @@ def test_a_resumed_cell_goes_on_exactly() -> None:
     whole, cut, resumed = (built(options) for _ in range(3))
     Rehearsal().rehearse(whole, training(0.25))
     rehearsal = Rehearsal()
-    with pytest.raises(KeyboardInterrupt):
-        rehearsal.rehearse(cut, training(0.25), stop_after=3)
+    rehearsal.rehearse(cut, training(0.25), stop_after=3)
+    assert len(rehearsal.saved) == 3
     assert (cut.relabelled != KEPT).any()  # there is a state to lose
     Rehearsal().rehearse(resumed, training(0.25), saved=rehearsal.saved[-1])
     for name, value in whole.state_dict().items():

@@ -202,8 +202,8 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(
 
     whole = fresh()
     toys.train(whole)
-    with pytest.raises(KeyboardInterrupt):
-        toys.train(fresh(), stop_after=1)
+    toys.train(fresh(), stop_after=1)
+    assert len(toys.saved) == 1
     resumed = fresh()
     toys.train(resumed, saved=toys.saved[-1])
     for name, value in whole.state_dict().items():

@@ -1,0 +1,223 @@
+"""What every method must do, as checks that each can fail, with the remedy."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+import torch
+
+from ferbench.testing.findings import Failed
+from ferbench.testing.rehearsal import Rehearsal
+from ferbench.testing.subject import Subject
+from ferbench.testing.toys import Toys
+from ferbench.train import TestBatch, TrainingSet
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability that rounding in other batch sizes explains."""
+
+
+def loads(subject: Subject) -> None:
+    """Build it with its options on the toys."""
+    subject.build()
+
+
+def refuses_unknown_options(subject: Subject) -> None:
+    """Refuse an option that does not exist."""
+    try:
+        subject.entry.config.model_validate({**subject.options, "no-such-option": 1})
+    except pydantic.ValidationError:
+        return
+    raise Failed("an unknown option is accepted", "derive its options from ferbench.Options, which forbids extra keys")
+
+
+def trains_on_several_sizes(subject: Subject) -> None:
+    """Train and predict on images of other sizes and numbers of channels and classes.
+
+    Raises:
+        MethodError: predictions of a wrong shape, or not finite.
+    """
+    for toys in (Toys(classes=2, side=32), Toys(classes=7, side=24, channels=1), Toys(classes=3, side=40)):
+        changed = replace(subject, toys=replace(toys, subjects=subject.toys.subjects, further=subject.toys.further))
+        method = changed.build()
+        Rehearsal().rehearse(method, changed.training(), stop_after=1)
+        changed.predicted(method)  # which refuses wrong shapes and NaN
+
+
+def lowers_its_loss(subject: Subject) -> None:
+    """Lower the training loss, in each stage of two epochs and more."""
+    method = subject.build()
+    history = Rehearsal().rehearse(method, subject.training()).position.history
+    for stage in dict.fromkeys(row["stage"] for row in history):
+        losses = [row["loss"] for row in history if row["stage"] == stage and "loss" in row]
+        if len(losses) > 1 and not min(losses[1:]) < losses[0]:
+            raise Failed(
+                f"the loss of stage {stage!r} does not fall: {losses[0]:.4f} to {losses[-1]:.4f}",
+                "look at the sign of the loss, at the learning rate of the options given, at what is frozen",
+            )
+
+
+def beats_chance(subject: Subject) -> None:
+    """Tell the classes of new images of the same people better than by chance."""
+    method = subject.build()
+    Rehearsal().rehearse(method, subject.training())
+    new = replace(subject.toys, noise=subject.toys.noise + 1).training()
+    share = float((subject.predicted(method, new)[0].argmax(axis=1) == new.labels).mean())
+    chance = 1 / subject.toys.classes
+    if share < chance + 0.5 * (1 - chance):
+        raise Failed(
+            f"{share:.0%} of new images are told right, {chance:.0%} are by chance",
+            "give options under which it learns the toys; check that training and test see images alike",
+        )
+
+
+def does_not_depend_on_the_batch(subject: Subject) -> None:
+    """Predict an image alike alone, among others, and in another order."""
+    method = subject.build()
+    data = subject.training()
+    Rehearsal().rehearse(method, data, stop_after=1)
+    whole, _ = subject.predicted(method)
+    order = np.random.default_rng(0).permutation(len(data))
+    cuts = [order, *([i] for i in order[:5].tolist()), *np.array_split(order, 4)]
+    for rows in map(np.asarray, cuts):
+        part = _taken(data, rows)
+        if np.abs(subject.predicted(method, part)[0] - whole[rows]).max() > TOLERANCE:
+            raise Failed(
+                "the prediction of an image depends on those beside it",
+                "in predict(), use nothing of the batch as a whole: no batch statistics, no ranking, no mean over it",
+            )
+
+
+def _taken(data: TrainingSet, rows: npt.NDArray[np.int64]) -> TrainingSet:
+    columns = {name: values[rows] for name, values in data.columns.items()}
+    return TrainingSet(replace(data.images, rows=data.images.rows[rows]), data.labels[rows], columns)
+
+
+def leaves_its_state_alone(subject: Subject) -> None:
+    """Predict without changing anything of itself."""
+    method = subject.build()
+    Rehearsal().rehearse(method, subject.training(), stop_after=1)
+    before = copy.deepcopy(method.state_dict())
+    first, _ = subject.predicted(method)
+    changed = _differing(before, method.state_dict())
+    if changed:
+        raise Failed(f"predict() changes {changed[0]}", "change state in training alone; in eval mode it stands still")
+    if not np.array_equal(first, subject.predicted(method)[0]):
+        raise Failed("two predictions of the same images differ", "draw nothing at random in predict()")
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    def same(left: object, right: object) -> bool:
+        if isinstance(left, torch.Tensor) and isinstance(right, torch.Tensor):
+            return (
+                torch.equal(left.nan_to_num(), right.nan_to_num())
+                if left.is_floating_point()
+                else torch.equal(left, right)
+            )
+        return bool(left == right)
+
+    return [name for name in before if name not in after or not same(before[name], after[name])]
+
+
+def keeps_all_state_in_its_state_dict(subject: Subject) -> None:
+    """Predict the same after its state was loaded into a new one."""
+    method = subject.build()
+    Rehearsal().rehearse(method, subject.training())
+    other = subject.build(seed=1)
+    other.load_state_dict(copy.deepcopy(method.state_dict()))
+    difference = np.abs(subject.predicted(method)[0] - subject.predicted(other)[0]).max()
+    if difference > TOLERANCE:
+        raise Failed(
+            "a new one with the same state_dict predicts otherwise",
+            "keep what predict() reads in parameters, buffers or get_extra_state, never in plain attributes",
+        )
+
+
+def is_deterministic(subject: Subject) -> None:
+    """Come to the same parameters from the same seed."""
+    states = []
+    for _ in range(2):
+        method = subject.build()
+        Rehearsal().rehearse(method, subject.training())
+        states.append(copy.deepcopy(method.state_dict()))
+        torch.rand(7)  # whatever was drawn before must not matter
+    changed = _differing(*states)
+    if changed:
+        raise Failed(
+            f"two trainings from one seed differ in {changed[0]}",
+            "draw from torch's or numpy's global generators, which the harness seeds, or from the rng you are given; "
+            "iterate over no set",
+        )
+
+
+def resumes_exactly(subject: Subject) -> None:
+    """Come to the same parameters when it is stopped after any epoch and goes on."""
+    whole = subject.build()
+    reference = Rehearsal()
+    reference.rehearse(whole, subject.training())
+    for epoch in range(1, len(reference.saved)):
+        resumed = subject.build(seed=1)
+        Rehearsal().rehearse(resumed, subject.training(), saved=reference.saved[epoch - 1])
+        changed = _differing(whole.state_dict(), resumed.state_dict())
+        if changed:
+            raise Failed(
+                f"stopped after epoch {epoch} and resumed, it ends with another {changed[0]}",
+                "keep all that training changes in the state_dict; set in a stage's start what it freezes",
+            )
+
+
+def gives_sound_features(subject: Subject) -> None:
+    """Return features of the promised shape, if any, that do not depend on the batch."""
+    method = subject.build().eval()
+    data = subject.training()
+    views = method.transforms().test(data.images.take(np.arange(8)), subject.inputs(_taken(data, np.arange(8))), _rng())
+    with torch.no_grad():
+        whole = method.features(views.images[0])
+        alone = method.features(views.images[0][:1])
+    for name, values in whole.items():
+        if values.ndim != 2 or len(values) != 8:
+            raise Failed(f"features {name!r} of shape {tuple(values.shape)}", "return (B, D) for each name")
+        if (values[:1] - alone[name]).abs().max() > TOLERANCE * max(1.0, float(values.abs().max())):
+            raise Failed(f"features {name!r} depend on the batch", "use nothing of the batch as a whole in features()")
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def sees_declared_test_inputs_alone(subject: Subject) -> None:
+    """Predict from images and the columns that its entry declares."""
+    method = subject.build().eval()
+    data = _taken(subject.training(), np.arange(4))
+    views = method.transforms().test(data.images.take(np.arange(4)), subject.inputs(data), _rng())
+    columns = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in views.columns.items()}
+    try:
+        with torch.no_grad():
+            method.predict(TestBatch(views.images, columns))
+    except KeyError as error:
+        raise Failed(
+            f"predict() asks for the column {error}, which its entry does not declare",
+            "name it in the entry's test_inputs, and the leaderboard will say so, or do without",
+        ) from error
+
+
+CHECKS: tuple[Callable[[Subject], None], ...] = (
+    loads,
+    refuses_unknown_options,
+    sees_declared_test_inputs_alone,
+    trains_on_several_sizes,
+    lowers_its_loss,
+    beats_chance,
+    does_not_depend_on_the_batch,
+    leaves_its_state_alone,
+    keeps_all_state_in_its_state_dict,
+    is_deterministic,
+    resumes_exactly,
+    gives_sound_features,
+)
+"""All checks, the cheapest first."""
