@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import broken_methods
 import pytest
 
-from ferbench import MethodEntry, Options
+from ferbench import MethodEntry
 from ferbench.errors import MethodError
 from ferbench.plugins import Provided
 from ferbench.testing import CHECKS, MethodTests, Subject, Toys, check_method
@@ -87,7 +87,3 @@ def test_toys_are_balanced_and_of_the_asked_shape(channels: int) -> None:
     assert set(training.columns) == set(task.columns) == {"subject", "pose", "landmarks", "rotation"}
     assert task.columns["subject"].categories == tuple(f"person-{i}" for i in range(4))
     assert (Toys(noise=1).training().images.images != Toys().training().images.images).any()
-
-
-def test_the_options_of_a_method_are_ferbenchs() -> None:
-    assert issubclass(broken_methods.SoundOptions, Options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import stand_ins.plugin
+from paper_figures import needs_transcription, rows, transcribed
 
 import ferbench.builtin
 import ferbench_ada_df.plugin
@@ -29,7 +29,6 @@ from ferbench.run.session import prepare_all
 from ferbench.spec import TrainingSpec
 
 PACKAGE = Path(ferbench_ada_df.plugin.__file__).parent
-TRANSCRIBED = Path(__file__).parents[4] / "shared" / "paper_tables.csv"
 TABLES = [f"ada-df-table-{name}" for name in ("1a", "1b", "1c", "2", "3", "4")]
 PRINTED = {"raf-db": "RAF-DB", "affectnet-7": "AffectNet", "sfew": "SFEW"}
 FIGURES = 105
@@ -74,29 +73,23 @@ def planned(registry: Registry, name: str, data_root: Path) -> Plan:
     return make_plan(one.benchmark, registry, one.resolver(registry, data_root), data_root)
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    with (PACKAGE / name).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
 def test_every_printed_figure_is_ours_or_has_a_reason_why_not() -> None:
-    ours, others = rows("reported.csv"), rows("not_ours.csv")
+    ours, others = rows(PACKAGE / "reported.csv"), rows(PACKAGE / "not_ours.csv")
     assert len(ours) + len(others) == FIGURES
     assert all(row["reason"] for row in others)
     assert len({(row["table"], row["row"], row["dataset"], row["protocol"]) for row in others}) == len(others)
 
 
-@pytest.mark.skipif(not TRANSCRIBED.is_file(), reason="the transcribed tables do not stand beside this checkout")
+@needs_transcription
 def test_the_figures_are_those_transcribed_from_the_paper() -> None:
-    with TRANSCRIBED.open(newline="", encoding="utf-8") as stream:
-        printed = [row for row in csv.DictReader(stream) if row["paper"] == "Ada-DF"]
+    printed = transcribed("Ada-DF")
     assert len(printed) == FIGURES
 
     def noise(protocol: str) -> str:
         return f"noise-{protocol.split()[-1].rstrip('%')}" if "noise" in protocol else "official"
 
     expected = Counter((r["table"], r["dataset"], noise(r["protocol"]), round(float(r["value"]), 2)) for r in printed)
-    mapped = [*rows("reported.csv"), *rows("not_ours.csv")]
+    mapped = [*rows(PACKAGE / "reported.csv"), *rows(PACKAGE / "not_ours.csv")]
     found = Counter(
         (r["table"], PRINTED[r["dataset"]], r["protocol"], round(float(r["value"]) * 100, 2)) for r in mapped
     )
@@ -107,7 +100,7 @@ def test_every_figure_of_ours_stands_beside_one_cell_of_a_benchmark_and_every_ce
     registry: Registry, data_root: Path
 ) -> None:
     figures = read_reported(registry)
-    assert len(figures) == len(rows("reported.csv"))
+    assert len(figures) == len(rows(PACKAGE / "reported.csv"))
     places = {
         (name, cell.entry, cell.dataset, cell.protocol, "accuracy")
         for name in TABLES

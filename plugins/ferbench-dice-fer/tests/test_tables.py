@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from paper_figures import needs_transcription, rows, transcribed
 
 import ferbench_dice_fer.plugin
 from ferbench.catalogue import Listed, list_benchmarks
@@ -21,7 +21,6 @@ from ferbench.run.session import prepare_all
 from ferbench.spec import TrainingSpec
 
 PACKAGE = Path(ferbench_dice_fer.plugin.__file__).parent
-TRANSCRIBED = Path(__file__).parents[4] / "shared" / "paper_tables.csv"
 TABLES = [f"dice-fer-table-{number}" for number in range(1, 8)]
 FIGURES_WITHOUT_NUMBERS = ["dice-fer-figure-4", "dice-fer-figure-5"]
 SHIPPED = [*TABLES, *FIGURES_WITHOUT_NUMBERS, "disentangle"]
@@ -55,23 +54,17 @@ def planned(registry: Registry, name: str, tmp_path: Path, *, small: bool = Fals
     return make_plan(benchmark, registry, one.resolver(registry, None), tmp_path)
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    with (PACKAGE / name).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
 def test_every_printed_figure_is_ours_or_has_a_reason_why_not() -> None:
-    ours, others = rows("reported.csv"), rows("not_ours.csv")
+    ours, others = rows(PACKAGE / "reported.csv"), rows(PACKAGE / "not_ours.csv")
     assert Counter(row["table"] for row in [*ours, *others]) == FIGURES
     assert all(row["reason"] for row in others)
     places = {(row["table"], row["row"], row["dataset"], row["protocol"], row["metric"]) for row in others}
     assert len(places) == len(others)
 
 
-@pytest.mark.skipif(not TRANSCRIBED.is_file(), reason="the transcribed tables do not stand beside this checkout")
+@needs_transcription
 def test_the_figures_are_those_transcribed_from_the_paper() -> None:
-    with TRANSCRIBED.open(newline="", encoding="utf-8") as stream:
-        printed = [row for row in csv.DictReader(stream) if row["paper"] == "DICE-FER"]
+    printed = transcribed("DICE-FER")
     expected = Counter((r["table"], r["dataset"], r["metric"], round(float(r["value"]), 3)) for r in printed)
 
     def value(row: dict[str, str]) -> float:
@@ -80,7 +73,7 @@ def test_the_figures_are_those_transcribed_from_the_paper() -> None:
     def data(row: dict[str, str]) -> str:
         return "->".join(PRINTED[name] for name in row["dataset"].split("->"))
 
-    mapped = [*rows("reported.csv"), *rows("not_ours.csv")]
+    mapped = [*rows(PACKAGE / "reported.csv"), *rows(PACKAGE / "not_ours.csv")]
     assert Counter((r["table"], data(r), METRICS[r["metric"]], value(r)) for r in mapped) == expected
 
 
@@ -88,7 +81,7 @@ def test_every_figure_of_ours_stands_beside_one_cell_of_a_benchmark_and_every_ce
     registry: Registry, tmp_path: Path
 ) -> None:
     figures = read_reported(registry)
-    assert len(figures) == len(rows("reported.csv"))
+    assert len(figures) == len(rows(PACKAGE / "reported.csv"))
     places = set()
     for name in TABLES:
         plan = planned(registry, name, tmp_path)

@@ -1,14 +1,19 @@
-"""What every test of DML-Net may ask for: a small task with people and poses, and the harness's training loop."""
+"""What every test of DML-Net may ask for: a small task with people and poses, and replicas of the paper's data sets."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from dml_net_tables import PARTS, SUBJECTS
 
+from ferbench.data.replica import ReplicaSite, write_replica
+from ferbench.plugins import Registry, discover
 from ferbench.testing import Rehearsal, context_of
 from ferbench.train import Batch, Column, Context, Setup, Task, TrainingSet
 from ferbench.train.loop import Trainer, seed_everything
@@ -93,3 +98,35 @@ class Toys(Rehearsal):
 def toys() -> Toys:
     """Return the toys."""
     return Toys()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep away from the user's cache; the tests share one of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FERBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """Return what the tables ask for, and nothing else that is installed."""
+    found = discover([(part.__name__, part) for part in PARTS], installed=False)
+    assert found.problems == []
+    return found
+
+
+@pytest.fixture(scope="session")
+def data_root(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of replicas of the paper's data sets in their official layouts; beside them a user's file.
+
+    The file says where ImageNet's weights are: the network is quick in these tests and takes none.
+    """
+    root = tmp_path_factory.mktemp("data")
+    for name, subjects in SUBJECTS.items():
+        write_replica(registry.dataset(name, "a test"), ReplicaSite(root / name, subjects))
+    (root / "resnet50.pth").write_bytes(b"parameters")
+    found = hashlib.sha256(b"parameters").hexdigest()
+    (root / "mine.toml").write_text(f'[weights.imagenet-resnet50]\npath = "resnet50.pth"\nsha256 = "{found}"\n')
+    (root / "empty.toml").touch()
+    return root

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from paper_figures import needs_transcription, rows, transcribed
 
 import ferbench_thin.plugin
 from ferbench.catalogue import list_benchmarks
@@ -15,7 +15,6 @@ from ferbench.plugins import Registry, discover
 from ferbench.report.reported import Reported, read_reported
 
 PACKAGE = Path(ferbench_thin.plugin.__file__).parent
-TRANSCRIBED = Path(__file__).parents[4] / "shared" / "paper_tables.csv"
 FIGURES = 55
 PRINTED = {
     "mnist-r": "MNIST-R",
@@ -37,11 +36,6 @@ def registry() -> Registry:
     return discover()
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    with (PACKAGE / name).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
 def ours(registry: Registry) -> dict[tuple[str, str, str, str, str], Reported]:
     return {key: figure for key, figure in read_reported(registry).items() if figure.source == "THIN"}
 
@@ -54,17 +48,16 @@ def planned(registry: Registry, name: str, tmp_path: Path, data: Path | None = N
 
 
 def test_every_printed_figure_is_ours_or_has_a_reason_why_not() -> None:
-    assert len(rows("reported.csv")) + len(rows("not_ours.csv")) == FIGURES
-    assert all(row["reason"] for row in rows("not_ours.csv"))
+    assert len(rows(PACKAGE / "reported.csv")) + len(rows(PACKAGE / "not_ours.csv")) == FIGURES
+    assert all(row["reason"] for row in rows(PACKAGE / "not_ours.csv"))
 
 
-@pytest.mark.skipif(not TRANSCRIBED.is_file(), reason="the transcribed tables do not stand beside this checkout")
+@needs_transcription
 def test_the_figures_are_those_transcribed_from_the_paper() -> None:
-    with TRANSCRIBED.open(newline="", encoding="utf-8") as stream:
-        printed = [row for row in csv.DictReader(stream) if row["paper"] == "THIN"]
+    printed = transcribed("THIN")
     assert len(printed) == FIGURES
     expected = Counter((row["table"], row["dataset"], round(float(row["value"]), 2)) for row in printed)
-    mapped = [*rows("reported.csv"), *rows("not_ours.csv")]
+    mapped = [*rows(PACKAGE / "reported.csv"), *rows(PACKAGE / "not_ours.csv")]
     assert Counter((r["table"], PRINTED[r["dataset"]], round(float(r["value"]) * 100, 2)) for r in mapped) == expected
 
 
@@ -75,7 +68,7 @@ def test_every_figure_of_ours_stands_beside_a_cell(registry: Registry, tmp_path:
         for cell in planned(registry, name, tmp_path).cells
     }
     figures = ours(registry)
-    assert len(figures) == len(rows("reported.csv")) == 39
+    assert len(figures) == len(rows(PACKAGE / "reported.csv")) == 39
     assert {key[:4] for key in figures} <= places
     tabulated = {
         place for place in places if place[0] not in {"thin-figure-4", "thin-figure-5", "thin-table-4-matched"}
