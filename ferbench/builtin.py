@@ -199,13 +199,17 @@ def _distribution_metrics() -> list[MetricEntry]:
 @hookimpl
 def ferbench_representation_metrics() -> list[RepresentationMetricEntry]:
     """Return the metrics of representations: what they hold of whom and of what."""
+    return [*_trained_probes(), *_geometry(), *_pictured()]
+
+
+def _trained_probes() -> list[RepresentationMetricEntry]:
+    """Return those that train something on the representations."""
     home = "ferbench.representation"
-    subject = frozenset({"subject"})
     return [
         RepresentationMetricEntry(
             name="identity-leakage",
             factory=f"{home}.leakage:identity_leakage",
-            needs=subject,
+            needs=frozenset({"subject"}),
             higher_is_better={"expression/*": False, "identity/*": True},
             summary="Accuracy of a linear and a small non-linear probe of the subject",
             citation="Alain & Bengio, 2016 (probes)",
@@ -218,6 +222,23 @@ def ferbench_representation_metrics() -> list[RepresentationMetricEntry]:
             citation="Alain & Bengio, 2016 (probes)",
         ),
         RepresentationMetricEntry(
+            name="mutual-information-gap",
+            factory=f"{home}.mutual_information:mutual_information_gap",
+            options=MutualInformationOptions,
+            representations=("expression", "identity"),
+            higher_is_better={"gap": True, "expression-expression": True, "expression-identity": False},
+            percent=False,
+            summary="What expression shares with another image of the class, less what it shares with identity; nats",
+            citation="Belghazi et al., ICML 2018 (estimator)",
+        ),
+    ]
+
+
+def _geometry() -> list[RepresentationMetricEntry]:
+    """Return those that measure how features lie to each other."""
+    home = "ferbench.representation"
+    return [
+        RepresentationMetricEntry(
             name="retrieval",
             factory=f"{home}.retrieval:retrieval",
             higher_is_better={
@@ -229,19 +250,9 @@ def ferbench_representation_metrics() -> list[RepresentationMetricEntry]:
             summary="Precision among the 1, 5 and 10 nearest images, by class and by subject",
         ),
         RepresentationMetricEntry(
-            name="mutual-information-gap",
-            factory=f"{home}.mutual_information:mutual_information_gap",
-            options=MutualInformationOptions,
-            representations=("expression", "identity"),
-            higher_is_better={"gap": True, "expression-expression": True, "expression-identity": False},
-            percent=False,
-            summary="What expression shares with another image of the class, less what it shares with identity; nats",
-            citation="Belghazi et al., ICML 2018 (estimator)",
-        ),
-        RepresentationMetricEntry(
             name="distance-overlap",
             factory=f"{home}.distances:distance_overlap",
-            needs=subject,
+            needs=frozenset({"subject"}),
             higher_is_better={"expression": True, "identity": False},
             summary="Overlap of the distances within subjects and between subjects",
         ),
@@ -252,7 +263,6 @@ def ferbench_representation_metrics() -> list[RepresentationMetricEntry]:
             percent=False,
             summary="Distance between class centroids over the spread of classes",
         ),
-        *_pictured(),
     ]
 
 

@@ -172,15 +172,29 @@ class RecordStore:
         identity = str(content["id"])
         with new_folder(self.records / identity) as folder:
             for name, table in files.items():
-                _write_table(table, folder / name)
+                write_table(table, folder / name)
             if state is not None:
                 _save_state(state, folder / STATE)
             text = json.dumps({"schema": SCHEMA, **content}, indent=1, allow_nan=False)
             (folder / RECORD).write_text(text + "\n")
-            sums = [f"{file_digest(folder / name)}  {name}" for name in _visible(folder)]
-            (folder / SUMS).write_text("\n".join(sums) + "\n")
+            _write_sums(folder)
         write_atomically(self.root / "designs" / str(content["design_id"]), identity.encode())
         (self.failures / f"{identity}.json").unlink(missing_ok=True)
+
+    def copy(self, identity: str, target: RecordStore) -> None:
+        """Copy a finished record into another store. Its tables are packed as `write` packs them, their rows the same.
+
+        Raises:
+            RecordError: it was altered.
+        """
+        source = self.read(identity).folder
+        with new_folder(target.records / identity) as folder:
+            for name in _visible(source):
+                if name.endswith(".parquet"):
+                    write_table(pq.read_table(source / name), folder / name)
+                elif name != SUMS:
+                    shutil.copy(source / name, folder / name)
+            _write_sums(folder)
 
     def read(self, identity: str) -> Record:
         """Read a record and check that it is as it was written.
@@ -239,7 +253,7 @@ class RecordStore:
                 path.unlink(missing_ok=True)
 
 
-def _write_table(table: pa.Table, path: Path) -> None:
+def write_table(table: pa.Table, path: Path) -> None:
     """Write a table: the bytes of fractions apart by their significance, which makes predictions a third smaller."""
     columns = [
         (f"{field.name}.list.element", field.type.value_type)
@@ -250,6 +264,11 @@ def _write_table(table: pa.Table, path: Path) -> None:
     fractions = [name for name, kind in columns if pa.types.is_floating(kind)]
     others = [name for name, _ in columns if name not in fractions]
     pq.write_table(table, path, compression="zstd", use_dictionary=others, use_byte_stream_split=fractions)
+
+
+def _write_sums(folder: Path) -> None:
+    sums = [f"{file_digest(folder / name)}  {name}" for name in _visible(folder)]
+    (folder / SUMS).write_text("\n".join(sums) + "\n")
 
 
 def _visible(folder: Path) -> list[str]:

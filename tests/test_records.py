@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -308,3 +309,20 @@ def test_what_is_written_may_be_read_by_whom_other_files_may(tmp_path: Path) -> 
         (folder / "inside").touch()
     assert (tmp_path / "page.html").stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert (tmp_path / "record").stat().st_mode == (tmp_path / "folder").stat().st_mode
+
+
+def test_a_copy_has_the_same_rows_and_packs_what_was_written_loosely(store: RecordStore, tmp_path: Path) -> None:
+    write(store)
+    folder = store.records / ID
+    loose = pq.read_table(folder / PREDICTIONS)
+    pq.write_table(loose, folder / PREDICTIONS, compression="none")
+    sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}" for name in (PREDICTIONS, RECORD)]
+    (folder / SUMS).write_text("\n".join(sums) + "\n")
+    other = RecordStore(tmp_path / "other")
+    store.copy(ID, other)
+    assert pq.read_table(other.records / ID / PREDICTIONS).equals(loose)
+    assert (other.records / ID / PREDICTIONS).stat().st_size < (folder / PREDICTIONS).stat().st_size
+    assert other.read(ID).content == store.read(ID).content
+    (folder / RECORD).write_text("{}")
+    with pytest.raises(RecordError):
+        store.copy(ID, RecordStore(tmp_path / "third"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -178,13 +179,8 @@ def report_command(  # noqa: PLR0913  one parameter an option
     ] = False,
 ) -> None:
     """Make leaderboards from the records: metrics from stored predictions, those of representations as measured."""
-    from ferbench.errors import InputError
-
-    for name, asked in (("--with-records", with_records), ("--pictures", pictures)):
-        if asked and out is None:
-            raise InputError(
-                expected=f"--out DIR beside {name}", found="no --out", where="the command line", remedy="add it"
-            )
+    if out is None:
+        _refuse_without_folder({"--with-records": with_records, "--pictures": pictures})
     registry, sheets = _sheets(names, config, data_root, results, as_run=as_run)
     for sheet in sheets:
         text = _rendered(sheet, registry, results, style)
@@ -200,6 +196,20 @@ def report_command(  # noqa: PLR0913  one parameter an option
             copy_records(sheet, results, out / sheet.benchmark)
         if pictures:
             _draw(sheet, results, out / sheet.benchmark)
+
+
+def _refuse_without_folder(asked: Mapping[str, bool]) -> None:
+    """Refuse options that write beside the leaderboard where it is printed.
+
+    Raises:
+        InputError: one of them was given.
+    """
+    from ferbench.errors import InputError
+
+    for name in (name for name, given in asked.items() if given):
+        raise InputError(
+            expected=f"--out DIR beside {name}", found="no --out", where="the command line", remedy="add it"
+        )
 
 
 def _draw(sheet: Sheet, results: Path, out: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ferbench.places import new_folder
 from ferbench.records import RecordStore
 from ferbench.report.sheet import Sheet, save_sheet
 
@@ -23,7 +22,5 @@ def copy_records(sheet: Sheet, results: Path, target: Path) -> None:
     for identity in copy.done() - wanted:
         shutil.rmtree(copy.records / identity)
     for identity in sorted(wanted - copy.done()):
-        record = source.read(identity)
-        with new_folder(copy.records / identity) as folder:
-            shutil.copytree(record.folder, folder, dirs_exist_ok=True)
+        source.copy(identity, copy)
     save_sheet(sheet, target)

@@ -12,6 +12,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from ferbench.report.reported import Reported
+from ferbench.report.sheet import parts_of
 from ferbench.report.table import KEYS, Results, ranked, summarise
 
 Style = Literal["markdown", "latex", "plain"]
@@ -132,21 +133,16 @@ class Leaderboard:
         found = list(dict.fromkeys(self.summary["metric"]))
         tables = []
         for name in self.results.sheet.metrics:
-            parts = [metric for metric in found if metric.startswith(f"{name}.")]
-            whole = name in found or not parts
-            tables.append((name, self._grid([name] if whole else parts, style, named=not whole)))
+            parts = parts_of(name, found) or [name]
+            tables.append((name, self._grid(parts, style, named=parts != [name])))
         return tables
 
     def _representations(self, style: Style) -> list[tuple[str, list[list[str]]]]:
         """Return a table for each representation metric that was taken, with a line for each entry and key."""
         sheet = self.results.sheet
         found = list(dict.fromkeys(self.summary["metric"]))
-        tables = []
-        for name in sheet.representation_metrics:
-            keys = [metric for metric in found if metric == name or metric.startswith(f"{name}.")]
-            if keys:
-                tables.append((name, self._grid(keys, style, named=True)))
-        return tables
+        taken = ((name, parts_of(name, found)) for name in sheet.representation_metrics)
+        return [(name, self._grid(keys, style, named=True)) for name, keys in taken if keys]
 
     def _grid(self, metrics: list[str], style: Style, *, named: bool = False) -> list[list[str]]:
         """Return a table's cells: a line an entry and metric, a column a data set and protocol.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -50,15 +49,14 @@ def write_pictures(sheet: Sheet, store: RecordStore, out: Path, images: StoredIm
             continue
         record = store.read(cell.id)
         metrics = record.content.get("representation", {}).get("metrics", {})
-        stem = re.sub(r"[^\w.]+", "-", " ".join(map(str, _place(cell))))
         if "feature-map" in metrics:
             found = True
-            path = out / f"{stem}-map.svg"
+            path = out / f"{cell.file_stem}-map.svg"
             write_atomically(path, draw_map(_title(sheet, cell), metrics["feature-map"]).encode())
             yield path
         if "neighbours" in metrics:
             found = True
-            path = out / f"{stem}-neighbours.png"
+            path = out / f"{cell.file_stem}-neighbours.png"
             write_atomically(path, _encoded(draw_neighbours(record, metrics["neighbours"]["arrays"], images)))
             yield path
     if not found:
@@ -68,10 +66,6 @@ def write_pictures(sheet: Sheet, store: RecordStore, out: Path, images: StoredIm
             where=f"the records of {sheet.benchmark}",
             remedy='name them in the benchmark: representation_metrics = ["feature-map", "neighbours"]',
         )
-
-
-def _place(cell: SheetCell) -> tuple[object, ...]:
-    return cell.entry, cell.dataset, cell.protocol, cell.fold, cell.seed
 
 
 def _title(sheet: Sheet, cell: SheetCell) -> str:

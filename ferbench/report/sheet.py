@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,6 +16,11 @@ from ferbench.errors import DataError, InputError
 from ferbench.places import write_atomically
 from ferbench.plan import Plan
 from ferbench.plugins import Registry
+
+
+def parts_of(metric: str, columns: Iterable[str]) -> list[str]:
+    """Return the columns of a metric: its own, or `metric.part` where it is a mapping named as a whole."""
+    return [name for name in columns if name == metric or name.startswith(f"{metric}.")]
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,12 @@ class SheetCell:
     seed: int
     state: str
     reason: str
+
+    @property
+    def file_stem(self) -> str:
+        """Name of its files: no other cell of the benchmark has it."""
+        place = f"{self.entry} {self.dataset} {self.protocol} {self.fold} {self.seed}"
+        return re.sub(r"[^\w.]+", "-", place)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ferbench.metrics.evaluate import evaluate, metric_sources
 from ferbench.plugins import Registry
 from ferbench.records import SELECTIONS, Record, RecordStore
 from ferbench.report.remarks import Remarks
-from ferbench.report.sheet import Sheet
+from ferbench.report.sheet import Sheet, parts_of
 
 KEYS = ["entry", "method", "dataset", "protocol"]
 COSTS = ("parameters", "flops", "train_seconds", "images_per_second", "peak_memory_mb")
@@ -60,7 +60,7 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         base = {"entry": cell.entry, "method": cell.method, "dataset": cell.dataset, "protocol": cell.protocol}
         for selection in SELECTIONS:
             values = dict(_values(record, selection, current, registry))
-            shown = [part for name in named for part in _parts(name, values)]
+            shown = [part for name in named for part in parts_of(name, values)]
             if selection == "validation":  # the only epoch whose representations were measured
                 measured = record.representation()
                 shown += [name for name in measured if sheet.of_representations(name)]
@@ -80,11 +80,6 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         tuple(cell.id for cell in sheet.cells if cell.id in done),
         tuple(remarks.lines()),
     )
-
-
-def _parts(metric: str, values: Mapping[str, float | None]) -> list[str]:
-    """Return a metric's name, or those of its parts where it is a mapping that a benchmark names as a whole."""
-    return [metric] if metric in values else [name for name in values if name.startswith(f"{metric}.")]
 
 
 def _values(

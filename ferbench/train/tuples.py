@@ -23,8 +23,8 @@ class FiveTuples:
 
     In a group (5,) stand the anchor; one with its class in another pose; one of another class in its pose; one with its
     class of another subject; one of another class of its subject. Anchors come in random order and take the others
-    at random among the samples that are left, until no tuple is left (Liu et al., *Dynamic Multi-channel Metric
-    Network*, Algorithm 1). Samples without a pose or a subject are in none.
+    at random among the samples that are left, until no tuple is left. Samples without a pose or a
+    subject are in none.
 
     Attributes:
         groups: tuples in a batch, B; a last batch may have fewer.

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from ferbench.report.html.evidence import BINS, Evidence
+from ferbench.metrics.classification import BINS
+from ferbench.report.html.evidence import Evidence
 from ferbench.report.html.wording import fill
 
 CELL, LETTER, LINE, GAP = 40, 7.2, 22, 8

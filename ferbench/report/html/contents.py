@@ -12,6 +12,7 @@ from ferbench.report.formats import Leaderboard
 from ferbench.report.html.evidence import Evidence, Place
 from ferbench.report.html.plots import Point, Series, plot
 from ferbench.report.reported import Reported
+from ferbench.report.sheet import parts_of
 from ferbench.report.table import ranked
 
 COST_AXES = {"train_seconds": "training seconds a cell", "flops": "FLOPs an image"}
@@ -41,13 +42,14 @@ class Contents:
         """The metric of the main table: the first that has figures, else the first of all."""
         sheet = self.board.results.sheet
         names = [*sheet.metrics, *sheet.representation_metrics]
-        return next((name for name in names if any(_of(row["metric"], name) for row in self.rows)), names[0])
+        found = {row["metric"] for row in self.rows}
+        return next((name for name in names if parts_of(name, found)), names[0])
 
     def main(self) -> list[dict[str, Any]]:
         """Return the rows of the main table, those of places without a figure too."""
         found: dict[Place, list[dict[str, Any]]] = {}
         for row in self.rows:
-            if _of(row["metric"], self.first):
+            if parts_of(self.first, [row["metric"]]):
                 found.setdefault(_place(row), []).append(self._shown(row))
         made = []
         for number, (place, evidence) in enumerate(self.evidence.items(), start=1):
@@ -153,10 +155,6 @@ class Contents:
         spread = f" ± {self.figure(row['metric'], row['std'])}" if row["std"] is not None else ""
         figure = f"{told}: {self.figure(row['metric'], row['mean'])}{spread}"
         return Point(x, row["mean"] * scale, (row["std"] or 0.0) * scale, figure)
-
-
-def _of(metric: str, name: str) -> bool:
-    return metric == name or metric.startswith(f"{name}.")
 
 
 def _place(row: Mapping[str, Any]) -> Place:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ferbench.metrics.classification import confusion_matrix
+from ferbench.metrics.classification import BINS, confidence_bins, confusion_matrix, expected_calibration_error
 from ferbench.predictions import Predictions
 from ferbench.records import SELECTIONS, Record, RecordStore
 from ferbench.report.sheet import Sheet, SheetCell
 from ferbench.report.table import COSTS
 
-BINS = 15
 Place = tuple[str, str, str]
 """Entry, data set, protocol."""
 
@@ -66,8 +65,7 @@ class Evidence:
     @property
     def calibration_error(self) -> float | None:
         """The expected calibration error of all predictions together; None without any."""
-        samples = self.bins[:, 0].sum()
-        return float(np.abs(self.bins[:, 2] - self.bins[:, 1]).sum() / samples) if samples else None
+        return expected_calibration_error(self.bins) if self.bins[:, 0].any() else None
 
     def cost(self, name: str) -> float | None:
         """Return the mean cost of a cell; None where no cell tells it."""
@@ -103,15 +101,6 @@ def _add_predictions(evidence: Evidence, predictions: Predictions) -> None:
         for j, made in enumerate(names):
             evidence.counts[true, made] = evidence.counts.get((true, made), 0) + int(matrix[i, j])
     evidence.bins += confidence_bins(predictions)
-
-
-def confidence_bins(predictions: Predictions) -> npt.NDArray[np.float64]:
-    """Return (15, 3) by bin of confidence, as the metric `calibration-error` bins: samples, confidence, correct."""
-    confidence = predictions.probabilities.max(axis=1).astype(np.float64)
-    correct = (predictions.predicted == predictions.labels).astype(np.float64)
-    rows = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    sums = [np.bincount(rows, weights=weights, minlength=BINS) for weights in (None, confidence, correct)]
-    return np.stack(sums, axis=1).astype(np.float64)
 
 
 def _account(cell: SheetCell, record: Record) -> dict[str, Any]:

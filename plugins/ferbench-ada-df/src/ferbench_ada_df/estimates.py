@@ -8,8 +8,6 @@ results folder, or the folder beside a published leaderboard.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +17,10 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 from tabulate import tabulate
 
-from ferbench.errors import FerbenchError, InputError
+from ferbench.errors import InputError
 from ferbench.places import write_atomically
 from ferbench.records import Record, RecordStore
+from ferbench.report.command import write_from_records
 from ferbench.report.sheet import SheetCell, load_sheet
 from ferbench_ada_df.heatmap import draw, save
 
@@ -215,20 +214,10 @@ def write_pages(results: Path, out: Path) -> Iterator[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and write the pages; an error of the user's is told in four lines."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ferbench_ada_df.estimates", description="Show what Ada-DF estimated, from its records."
+    """Parse the command line and write the pages."""
+    write_from_records(
+        "ferbench_ada_df.estimates", "Show what Ada-DF estimated, from its records.", write_pages, arguments
     )
-    parser.add_argument("results", type=Path, help="the results folder")
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
-    chosen = parser.parse_args(arguments)
-    try:
-        for path in write_pages(chosen.results, chosen.out):
-            sys.stdout.write(f"written to {path}\n")
-    except FerbenchError as error:
-        for name, text in error.as_dict().items():
-            sys.stderr.write(f"{name + ':':<10} {text}\n")
-        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from ferbench.options import Options
 Yaw = Annotated[float, Field(ge=-90, le=90)]
 
 
-class FaceOptions(Options):
+class FaceOptions(Options, ABC):
     """Options that all domains share.
 
     Attributes:
@@ -30,9 +31,9 @@ class FaceOptions(Options):
     intensity_low: float = Field(default=0.8, ge=0, le=1.5, description="weakest performance of an expression")
     intensity_high: float = Field(default=1.2, ge=0, le=1.5, description="strongest performance of an expression")
 
+    @abstractmethod
     def images_of_one(self) -> int:
         """Return how many images each subject has."""
-        raise NotImplementedError
 
 
 class StudioOptions(FaceOptions):

@@ -9,9 +9,6 @@ this machine.
 
 from __future__ import annotations
 
-import argparse
-import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ferbench.data.recorded import images_of
-from ferbench.errors import FerbenchError, InputError
+from ferbench.errors import InputError
 from ferbench.places import write_atomically
 from ferbench.records import Record, RecordStore
-from ferbench.report.sheet import SheetCell, load_sheet
+from ferbench.report.command import write_from_records
+from ferbench.report.sheet import load_sheet
 
 METHODS = ("thin",)
 UNGATED = ("baseline", "ensemble")
@@ -113,12 +111,6 @@ def picture_of(record: Record, selection: str) -> Images:
     return draw(images[[rows[name] for name in predictions.ids.tolist()]], predictions.extras["gate"])
 
 
-def file_name(benchmark: str, cell: SheetCell) -> str:
-    """Return the name of a cell's picture: no other cell of the benchmark has it."""
-    place = f"{benchmark} {cell.entry} {cell.dataset} {cell.protocol} {cell.fold} {cell.seed}"
-    return re.sub(r"[^\w.]+", "-", place) + "-nodes.png"
-
-
 def write_pictures(results: Path, out: Path) -> Iterator[Path]:
     """Write a picture for each finished cell that stored its gate.
 
@@ -140,7 +132,7 @@ def write_pictures(results: Path, out: Path) -> Iterator[Path]:
             if not options.get("record_gate") or options["architecture"] in UNGATED:
                 continue
             found = True
-            path = out / file_name(sheet.stem, cell)
+            path = out / f"{sheet.stem}-{cell.file_stem}-nodes.png"
             write_atomically(path, cv2.imencode(".png", picture_of(record, planned.rank_by))[1].tobytes())
             yield path
     if not found:
@@ -153,20 +145,10 @@ def write_pictures(results: Path, out: Path) -> Iterator[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and write the pictures; an error of the user's is told in four lines."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ferbench_thin.nodes", description="Show the most typical images of each node of THIN's tree."
+    """Parse the command line and write the pictures."""
+    write_from_records(
+        "ferbench_thin.nodes", "Show the most typical images of each node of THIN's tree.", write_pictures, arguments
     )
-    parser.add_argument("results", type=Path, help="the results folder")
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
-    chosen = parser.parse_args(arguments)
-    try:
-        for path in write_pictures(chosen.results, chosen.out):
-            sys.stdout.write(f"written to {path}\n")
-    except FerbenchError as error:
-        for name, text in error.as_dict().items():
-            sys.stderr.write(f"{name + ':':<10} {text}\n")
-        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":
