@@ -36,16 +36,26 @@ def pose_classes(yaws: npt.NDArray[np.generic], centres: Sequence[float]) -> npt
     return np.where(np.isnan(given), -1, nearest)
 
 
-def distinct_yaws(yaws: npt.NDArray[np.generic], most: int = 13) -> tuple[float, ...]:
-    """Return the centres that describe how yaws were taken: each angle if there are few, else steps of 30°.
+GAP, SPAN, MOST, WIDE = 5.0, 20.0, 13, 30.0
+
+
+def yaw_steps(yaws: npt.NDArray[np.generic]) -> tuple[float, ...]:
+    """Return the centres that describe how yaws were taken, degrees, ascending.
+
+    Steps are told by the gaps of more than 5° between them: of a step at which all yaws agree, that yaw; of one where
+    heads turned a little more or less, by up to 20° in all, the mean to the next 5°. Yaws without such steps, or with
+    more than 13, are described in steps of 30°.
 
     Args:
         yaws: (N,) degrees; NaN where the pose is unknown.
-        most: angles, rounded to the degree, up to which each is a class of its own.
     """
     given = np.asarray(yaws, dtype=np.float64)
-    found = np.unique(np.round(given[~np.isnan(given)])) + 0.0  # no −0
-    if len(found) <= most:
-        return tuple(found.tolist())
-    first, last = np.round(found[0] / 30), np.round(found[-1] / 30)
-    return tuple((30.0 * np.arange(first, last + 1)).tolist())
+    found = np.unique(np.round(given[~np.isnan(given)], 1))
+    if len(found) == 0:
+        return ()
+    steps = np.split(found, np.flatnonzero(np.diff(found) > GAP) + 1)
+    if len(steps) > MOST or any(step[-1] - step[0] > SPAN for step in steps):
+        first, last = np.round(found[0] / WIDE), np.round(found[-1] / WIDE)
+        return tuple((WIDE * np.arange(first, last + 1)).tolist())
+    centres = [np.round(step[0]) if len(step) == 1 else 5 * np.round(step.mean() / 5) for step in steps]
+    return tuple((np.asarray(centres) + 0.0).tolist())  # no −0

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, recall_score
 
 from ferbench.errors import ConfigError
 from ferbench.metrics.poses import accuracy_by_yaw, frontal_accuracy, pose_accuracy, recall_by_yaw
-from ferbench.poses import distinct_yaws, pose_classes
+from ferbench.poses import pose_classes, yaw_steps
 from ferbench.predictions import Predictions
 
 CLASSES = ("anger", "happiness", "neutral")
@@ -54,10 +54,25 @@ def test_frontal_faces_are_turned_by_five_degrees_at_most() -> None:
     assert math.isnan(frontal_accuracy(predictions([0], [0], [30.0])))
 
 
-def test_few_angles_are_classes_and_many_are_put_into_steps_of_thirty_degrees() -> None:
-    assert distinct_yaws(np.asarray([45.0, -0.2, np.nan, 45.3, -90.0])) == (-90.0, 0.0, 45.0)
-    assert distinct_yaws(np.linspace(-70, 80, 200)) == (-60.0, -30.0, 0.0, 30.0, 60.0, 90.0)
-    assert distinct_yaws(np.asarray([np.nan])) == ()
+def test_steps_are_told_by_their_gaps_and_yaws_without_any_are_put_into_steps_of_thirty_degrees() -> None:
+    assert yaw_steps(np.asarray([45.0, 0.0, np.nan, 45.0, -90.0])) == (-90.0, 0.0, 45.0)
+    assert yaw_steps(np.asarray([-41.0, 8.0])) == (-41.0, 8.0)
+    assert yaw_steps(np.linspace(-70, 80, 200)) == (-60.0, -30.0, 0.0, 30.0, 60.0, 90.0)
+    assert yaw_steps(np.asarray([np.nan])) == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(-90, -45, 0, 45, 90), (-60, -30, 0, 30, 60), (-45, 0)]))
+def test_heads_that_turn_a_little_more_or_less_are_at_their_steps(seed: int, steps: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(seed)
+    nominal = np.repeat(steps, 40)
+    yaws = nominal + rng.normal(0, 2, len(nominal)).clip(-5, 5)
+    centres = yaw_steps(yaws)
+    assert centres == tuple(float(step) for step in steps)
+    assert [centres[place] for place in pose_classes(yaws, centres)] == nominal.tolist()
+
+
+def test_yaws_without_steps_and_unknown_ones() -> None:
     many = predictions([0] * 100, [0] * 100, np.linspace(-40, 40, 100).tolist())
     assert set(accuracy_by_yaw(many)) == {"-30", "0", "30"}
     unknown = predictions([0, 1], [0, 0], [math.nan, 45.0])

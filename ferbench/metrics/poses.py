@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ferbench.poses import distinct_yaws, pose_classes
+from ferbench.poses import pose_classes, yaw_steps
 from ferbench.predictions import Predictions
 
 FRONTAL = 5.0
@@ -17,7 +17,7 @@ FRONTAL = 5.0
 def _by_yaw(predictions: Predictions) -> Mapping[str, npt.NDArray[np.bool_]]:
     """Return which samples (N,) are of each pose class, by its yaw in whole degrees."""
     yaws = predictions.columns["pose"]
-    centres = distinct_yaws(yaws)
+    centres = yaw_steps(yaws)
     if not centres:
         return {}
     places = pose_classes(yaws, centres)
@@ -25,7 +25,7 @@ def _by_yaw(predictions: Predictions) -> Mapping[str, npt.NDArray[np.bool_]]:
 
 
 def accuracy_by_yaw(predictions: Predictions) -> Mapping[str, float]:
-    """Return the accuracy at each yaw, by its degrees; of more than 13 angles in steps of 30°."""
+    """Return the accuracy at each yaw, by its degrees; of yaws without steps, in steps of 30°."""
     right = predictions.predicted == predictions.labels
     return {yaw: float(right[here].mean()) for yaw, here in _by_yaw(predictions).items()}
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferbench.errors import ConfigError
-from ferbench.poses import distinct_yaws, pose_classes
+from ferbench.poses import pose_classes, yaw_steps
 from ferbench.train.recipes import Indices
 
 ANCHOR, POSE_POSITIVE, POSE_NEGATIVE, SUBJECT_POSITIVE, SUBJECT_NEGATIVE = range(5)
@@ -28,7 +28,7 @@ class FiveTuples:
 
     Attributes:
         groups: tuples in a batch, B; a last batch may have fewer.
-        yaws: centres of the pose classes, degrees; by default the angles that the training data has.
+        yaws: centres of the pose classes, degrees; by default the steps at which the training data was taken.
         no_subject: code of samples whose subject is unknown.
     """
 
@@ -60,7 +60,7 @@ class FiveTuples:
                 remedy="let the method's entry require them",
             )
         yaws = columns["pose"]
-        poses = pose_classes(yaws, self.yaws or distinct_yaws(yaws))
+        poses = pose_classes(yaws, self.yaws or yaw_steps(yaws))
         subjects = np.asarray(columns["subject"]).astype(np.int64)
         known = np.flatnonzero((poses >= 0) & (subjects != self.no_subject))
         tuples = _construct(labels[known], poses[known], subjects[known], random.Random(int(rng.integers(2**63))))
