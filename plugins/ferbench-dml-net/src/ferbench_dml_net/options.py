@@ -35,7 +35,7 @@ class DMLNetOptions(Options):
         gt=0,
         le=1,
         description="share of the face's height that is its eyes, from above, and its mouth, from below. A third of a "
-        "detector's box has brows and no eyes, whose centres lie at 37 to 38 % (MTCNN); of an aligned face, at 46 %",
+        "detector's box ends at the brows, and of an aligned face too",
         json_schema_extra={"paper": "approximately a third"},
     )
     fusion_width: int = Field(default=512, ge=1, le=8192, description="units of each of the two fusion layers")
