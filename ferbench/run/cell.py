@@ -17,14 +17,13 @@ from accelerate.state import AcceleratorState
 
 from ferbench.data.store import Store
 from ferbench.errors import ConfigError, DataError, MethodError
-from ferbench.labels import MIXTURE, restricted
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.predictions import Predictions
 from ferbench.protocols.base import Fold
 from ferbench.representation.representations import Representations
 from ferbench.run.cost import flops_of, peak_memory, reset_peak_memory
-from ferbench.run.division import divide
+from ferbench.run.division import divide, tested_columns
 from ferbench.run.faceless import with_unseen
 from ferbench.run.outcome import Outcome, Selection
 from ferbench.run.representation import measured
@@ -102,22 +101,6 @@ class _Cell:
                     )
                 result[name] = np.asarray([codes[str(value)] for value in values], dtype=np.int64)
         return result
-
-    def test_columns(self) -> dict[str, Array]:
-        """Return the test data's columns for the metrics; a mixture as shares of the fold's classes."""
-        if len(self.fold.test) == 0:
-            return {}
-        columns = {
-            name: self.test_store.column(name)[self.fold.test]
-            for name in self.test_store.info["columns"]
-            if name not in {"split", "landmarks", "box"}
-        }
-        if MIXTURE in columns:
-            shares = self.test_store.mixtures()[self.fold.test]
-            columns[MIXTURE] = restricted(shares, self.test_store.classes, self.fold.classes)
-        if self.test_store.faceless.any():
-            columns["face_found"] = ~self.test_store.faceless[self.fold.test]
-        return columns
 
 
 def _known(values: Array, name: str, method: str) -> Array:
@@ -213,7 +196,7 @@ class _Examination:
         self._seed = cell.spec.seed
         self._transform = method.transforms().test
         self._ids = cell.test_store.strings("id")[cell.fold.test]
-        self._columns = cell.test_columns()
+        self._columns = tested_columns(cell.test_store, cell.fold)
         self._seen = ~cell.test_store.dropped[cell.fold.test]
         rows = cell.fold.test[self._seen]
         self._validation = (

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ferbench.data.store import Store
 from ferbench.errors import LeakError
+from ferbench.labels import MIXTURE, restricted
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
 from ferbench.protocols.base import Fold, Indices, ProtocolOptions, Samples, check_fold
@@ -44,6 +46,30 @@ def divide(spec: TrainingSpec, store: Store, test_store: Store, registry: Regist
     if by_label and spec.target != "label":
         fold = _with_target(fold, store.samples(spec.target, spec.target_edges), spec, options)
     return fold
+
+
+def tested_columns(store: Store, fold: Fold) -> dict[str, npt.NDArray[Any]]:
+    """Return what the data say of a fold's test images, for the metrics; a mixture as shares of the fold's classes.
+
+    Args:
+        store: the data tested on.
+        fold: a division of it.
+
+    Returns:
+        (N, …) by column.
+    """
+    if len(fold.test) == 0:
+        return {}
+    columns = {
+        name: store.column(name)[fold.test]
+        for name in store.info["columns"]
+        if name not in {"split", "landmarks", "box"}
+    }
+    if MIXTURE in columns:
+        columns[MIXTURE] = restricted(store.mixtures()[fold.test], store.classes, fold.classes)
+    if store.faceless.any():
+        columns["face_found"] = ~store.faceless[fold.test]
+    return columns
 
 
 def _rows(store: Store, samples: Samples) -> Indices:

@@ -1,6 +1,6 @@
 """What a method is made of. Importing this imports torch."""
 
-from ferbench.train.backbones import build_backbone, feature_width
+from ferbench.train.backbones import build_backbone, feature_map, feature_width, pooled_map
 from ferbench.train.batch import Batch, Output, TestBatch, Views
 from ferbench.train.classifier import Classifier
 from ferbench.train.context import Context
@@ -53,9 +53,11 @@ __all__ = [
     "Views",
     "Whiten",
     "build_backbone",
+    "feature_map",
     "feature_width",
     "freeze",
     "naming",
+    "pooled_map",
     "pretrained_backbone",
     "resized",
     "unfreeze",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from ferbench.errors import ConfigError, closest
 
@@ -54,3 +55,27 @@ def build_backbone(name: str, in_channels: int = 3) -> nn.Module:
 def feature_width(backbone: nn.Module) -> int:
     """Return D of a backbone's pooled features (B, D); some of timm's have a wider layer after pooling."""
     return int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]
+
+
+def feature_map(backbone: nn.Module, images: Tensor) -> Tensor:
+    """Return the last map of a backbone, before it is pooled: (B, C, h, w) → (B, D, H, W).
+
+    Raises:
+        ConfigError: it has none, such as a transformer, whose last features are a sequence.
+    """
+    last = getattr(backbone, "forward_features", None)  # timm's name for it
+    made = last(images) if callable(last) else None
+    if not isinstance(made, Tensor) or made.ndim != 4:
+        raise ConfigError(
+            expected="a backbone whose last features are a map (B, D, H, W)",
+            found=f"features of shape {tuple(made.shape)}" if isinstance(made, Tensor) else "no such features",
+            where=f"the backbone {type(backbone).__name__}",
+            remedy="choose a convolutional backbone, such as a residual network",
+        )
+    return made
+
+
+def pooled_map(backbone: nn.Module, maps: Tensor) -> Tensor:
+    """Return what a backbone makes of its last map: (B, D, H, W) → (B, D); of `feature_map`, its embedding."""
+    pool = cast("Callable[..., Tensor]", backbone.forward_head)
+    return pool(maps, pre_logits=True)

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy, grid_sample, mse_loss
 from ferbench.errors import ConfigError
 from ferbench.options import parse_options
 from ferbench.testing import Rehearsal
-from ferbench.train import Batch, Context, Normalise, Setup, Task, TestBatch, TrainingSet
+from ferbench.train import Batch, Context, Normalise, Setup, Task, TestBatch, TrainingSet, feature_map
 from ferbench.train.loop import seed_everything
 from ferbench.train.task import ImageRows
 from ferbench_eac.method import EAC, MirroredViews, attention_maps, consistency_loss
@@ -73,7 +73,7 @@ def test_maps_against_loops() -> None:
 def test_the_mean_of_a_map_is_the_logit_without_bias() -> None:
     method = built().eval()
     with torch.no_grad():
-        maps = attention_maps(method.feature_map(a_batch().images), method.head.weight)
+        maps = attention_maps(feature_map(method.backbone, a_batch().images), method.head.weight)
         logits = method.predict(TestBatch(a_batch().views)).logits
     assert maps.shape == (8, 3, 2, 2)
     assert torch.allclose(maps.mean(dim=(2, 3)) + method.head.bias, logits, atol=1e-5)
@@ -94,7 +94,9 @@ def test_consistency_against_loops_and_against_resampling() -> None:
 def test_the_loss_is_the_sum_of_both_terms() -> None:
     method, batch = built({"consistency": 2.5}), a_batch()
     loss = method.step(batch, context_of(method)).item()
-    maps = [torch.einsum("kd,bdhw->bkhw", method.head.weight, method.feature_map(view)) for view in batch.views]
+    maps = [
+        torch.einsum("kd,bdhw->bkhw", method.head.weight, feature_map(method.backbone, view)) for view in batch.views
+    ]
     logits = maps[0].mean(dim=(2, 3)) + method.head.bias
     difference = (maps[0] - torch.flip(maps[1], [-1])).square().mean()
     assert difference > 1e-4
@@ -162,7 +164,9 @@ def measured(method: EAC) -> tuple[float, float]:
     method.eval()
     with torch.no_grad():
         logits = method.predict(TestBatch((pixels,))).logits
-        maps = [attention_maps(method.feature_map(view), method.head.weight) for view in (pixels, pixels.flip(3))]
+        maps = [
+            attention_maps(feature_map(method.backbone, view), method.head.weight) for view in (pixels, pixels.flip(3))
+        ]
     return float((logits.argmax(dim=1).numpy() == labels).mean()), consistency_loss(*maps).item()
 
 
@@ -189,7 +193,7 @@ def test_a_resumed_cell_goes_on_exactly() -> None:
 
 @pytest.mark.parametrize("backbone", ["resnet-small", "resnet18"])
 def test_resnets_have_maps(backbone: str) -> None:
-    assert built({"backbone": backbone}).feature_map(a_batch().images).ndim == 4
+    assert feature_map(built({"backbone": backbone}).backbone, a_batch().images).ndim == 4
 
 
 def test_a_backbone_without_maps_is_refused() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ferbench.errors import ConfigError
-from ferbench.train import Context, feature_width
+from ferbench.train import Context, feature_map, feature_width, pooled_map
 from ferbench_dice_fer.equations import Estimator, Reduction, over_locations, rolled
 
 Part = TypeVar("Part", bound=nn.Module)
@@ -47,7 +47,7 @@ class Encoder(nn.Module):
     def __init__(self, backbone: nn.Module, name: str, image_shape: tuple[int, int, int], width: int) -> None:
         super().__init__()
         height, across, channels = image_shape
-        self.backbone: Any = backbone  # its layers are as many kinds as timm has models
+        self.backbone = backbone
         self.head = nn.Linear(feature_width(self.backbone), width)
         self.map_shape = self._measured(name, torch.zeros(1, channels, height, across))
 
@@ -56,18 +56,20 @@ class Encoder(nn.Module):
         self.backbone.eval()
         try:
             with torch.no_grad():
-                made = tuple(self.backbone.forward_features(image).shape)
-        except (AssertionError, RuntimeError, ValueError) as error:  # what is made for another size, or has no map
+                made = tuple(feature_map(self.backbone, image).shape)
+        except ConfigError as error:
+            raise _no_map(name, error.found) from error
+        except (AssertionError, RuntimeError, ValueError) as error:  # what is made for images of another size
             raise _no_map(name, str(error)) from error
         self.backbone.train(was_training)
-        if len(made) != 4 or made[1] != self.backbone.num_features:
+        if made[1] != self.backbone.num_features:
             raise _no_map(name, f"features of shape {made}")
         return made[1], made[2], made[3]
 
     def forward(self, images: Tensor) -> Encoded:
         """Return codes and maps."""
-        maps = self.backbone.forward_features(images)
-        return Encoded(self.head(self.backbone.forward_head(maps, pre_logits=True)), maps)
+        maps = feature_map(self.backbone, images)
+        return Encoded(self.head(pooled_map(self.backbone, maps)), maps)
 
 
 def _no_map(name: str, found: str) -> ConfigError:

@@ -7,9 +7,8 @@ of them is flipped back. With parts erased, a network that remembers a wrong lab
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +34,9 @@ from ferbench.train import (
     TestBatch,
     Transforms,
     Views,
+    feature_map,
     feature_width,
+    naming,
     pretrained_backbone,
 )
 from ferbench_eac.options import EACOptions
@@ -63,17 +64,12 @@ class EAC(Method[EACOptions]):
 
     def step(self, batch: Batch, context: Context) -> Tensor:
         """Return the cross-entropy of the image plus λ times the consistency of both views."""
-        image, mirrored = (self.feature_map(view) for view in batch.views)
+        image, mirrored = (feature_map(self.backbone, view) for view in batch.views)
         classification = cross_entropy(self.head(image.mean(dim=(2, 3))), batch.labels)
         weights = self.head.weight.detach()  # the consistency trains the features, not the classifier
         consistency = consistency_loss(attention_maps(image, weights), attention_maps(mirrored, weights))
         context.log("consistency", consistency)
         return classification + self.options.consistency * consistency
-
-    def feature_map(self, images: Tensor) -> Tensor:
-        """Return the last feature map: (B, C, h, w) → (B, D, H, W)."""
-        last = cast("Callable[[Tensor], Tensor]", self.backbone.forward_features)  # timm's name for it
-        return last(images)
 
     def predict(self, batch: TestBatch) -> Output:
         """Return the logits of the image alone."""
@@ -100,13 +96,10 @@ class EAC(Method[EACOptions]):
         self.backbone.eval()
         with torch.no_grad():
             pooled = self.backbone(probe)
-            found = self.feature_map(probe) if hasattr(self.backbone, "forward_features") else pooled
+            with naming("backbone", self.options):
+                found = feature_map(self.backbone, probe)
         self.backbone.train()
-        if (
-            found.ndim != 4
-            or found.shape[1] != pooled.shape[1]
-            or not found.mean(dim=(2, 3)).allclose(pooled, atol=1e-4)
-        ):
+        if found.shape[1] != pooled.shape[1] or not found.mean(dim=(2, 3)).allclose(pooled, atol=1e-4):
             raise ConfigError(
                 expected="a backbone whose embedding is the mean of its last feature map (B, D, H, W)",
                 found=f"{self.options.backbone!r}, with a last layer of shape {tuple(found.shape)}",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from ferbench.errors import ConfigError
-from ferbench.train import build_backbone
+from ferbench.train import build_backbone, feature_map
 from ferbench_thin.equations import leaf_probabilities, mixed
 
 CONVOLUTIONS, VGG16 = "convolutions", "vgg16"
@@ -77,8 +77,7 @@ class _LastMap(nn.Module):
         self.backbone = backbone
 
     def forward(self, images: Tensor) -> Tensor:
-        maps: Tensor = self.backbone.forward_features(images)  # type: ignore[operator]
-        return maps
+        return feature_map(self.backbone, images)
 
 
 def _convolutions(channels: int) -> nn.Sequential:
