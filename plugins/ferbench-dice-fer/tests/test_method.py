@@ -257,7 +257,7 @@ def test_the_stages_lengths_batches_and_optimisers(toys: Any) -> None:
 
 def test_it_learns(toys: Any) -> None:
     training, held_out = toys.training(128), toys.training(80, noise=1)
-    method = toys.build(training=training, epochs=14, identity_epochs=2, lr=3e-3)
+    method = toys.build(training=training, epochs=24, identity_epochs=2, lr=3e-3)
     trainer = toys.train(method, training)
     made, _ = predict(method, held_out.images, {}, method.transforms().test, Accelerator(cpu=True))
     assert (made.argmax(axis=1) == held_out.labels).mean() > 0.6  # chance is a quarter
