@@ -116,8 +116,15 @@ class _States:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a protocol row of the benchmark applies: a data set, or a pair."""
+class Place:
+    """Where a protocol row of a benchmark applies: a data set, or a pair.
+
+    Attributes:
+        train: the data set trained on.
+        test: the other one that is tested on; None: the same.
+        row: the protocol with its options.
+        where: it, in words.
+    """
 
     train: DatasetChoice
     test: DatasetChoice | None
@@ -126,15 +133,17 @@ class _Place:
 
     @property
     def label(self) -> str:
+        """How the column prints: a data set, or `train->test`."""
         return self.train.name if self.test is None else f"{self.train.name}->{self.test.name}"
 
     @property
     def choices(self) -> tuple[DatasetChoice, ...]:
+        """The data sets it reads."""
         return (self.train,) if self.test is None else (self.train, self.test)
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """A column of the leaderboard: a place, its protocol, and its data or why there is none.
 
     Attributes:
@@ -144,7 +153,7 @@ class _Column:
         missing: True when that is for want of the user's files.
     """
 
-    place: _Place
+    place: Place
     protocol: Protocol[Options]
     package: str
     data: tuple[PreparedSpec, ...] = ()
@@ -159,17 +168,21 @@ class _Planner:
     resolver: Resolver
     states: _States
 
-    def cells(self) -> Iterator[Cell]:
+    def columns(self) -> Iterator[Column]:
         seen: set[tuple[str, str]] = set()
         for place in self._places():
             column = self._column(place)
             if (place.label, column.protocol.label) in seen:
                 raise _two_alike(place, column.protocol.label)
             seen.add((place.label, column.protocol.label))
+            yield column
+
+    def cells(self) -> Iterator[Cell]:
+        for column in self.columns():
             for entry in self.benchmark.entry:
                 yield from self._cells_of(column, entry)
 
-    def _places(self) -> Iterator[_Place]:
+    def _places(self) -> Iterator[Place]:
         by_name = {choice.name: choice for choice in self.benchmark.dataset}
         for position, row in enumerate(self.benchmark.protocol):
             where = f"benchmark {self.benchmark.name}, protocol {position + 1} ({row.name})"
@@ -178,10 +191,10 @@ class _Planner:
             if crosses:
                 pairs = row.pairs or tuple((a, b) for a in by_name for b in by_name if a != b)
                 for first, second in pairs:
-                    yield _Place(self._known(first, where), self._known(second, where), row, where)
+                    yield Place(self._known(first, where), self._known(second, where), row, where)
             else:
                 for name in row.datasets or by_name:
-                    yield _Place(self._known(name, where), None, row, where)
+                    yield Place(self._known(name, where), None, row, where)
 
     def _known(self, name: str, where: str) -> DatasetChoice:
         names = [choice.name for choice in self.benchmark.dataset]
@@ -195,10 +208,10 @@ class _Planner:
             remedy=f"{closest(name, names)}correct the name",
         )
 
-    def _column(self, place: _Place) -> _Column:
+    def _column(self, place: Place) -> Column:
         provided = self.registry.protocol(place.row.name, place.where)
         options = parse_options(provided.entry.options, place.row.options, place.where)
-        column = _Column(place, import_factory(provided)(options), provided.package)
+        column = Column(place, import_factory(provided)(options), provided.package)
         specs: list[PreparedSpec] = []
         for choice in place.choices:
             try:
@@ -211,7 +224,7 @@ class _Planner:
                 return replace(column, problem=f"{choice.name} has no column {names}, which {place.row.name} needs")
         return replace(column, data=tuple(specs))
 
-    def _cells_of(self, column: _Column, entry: EntryChoice) -> Iterator[Cell]:
+    def _cells_of(self, column: Column, entry: EntryChoice) -> Iterator[Cell]:
         """Yield the cells of one row in one column."""
         place, where = column.place, f"benchmark {self.benchmark.name}, entry {entry.name!r}"
         method = self.registry.method(entry.method, where)
@@ -246,7 +259,7 @@ class _Planner:
     def _columns(self, choice: DatasetChoice, where: str) -> frozenset[str]:
         return self.resolver.prepared_columns(choice, self.benchmark.preprocessor, where)
 
-    def _training(self, column: _Column, method: str, package: str, options: Mapping[str, Any]) -> TrainingSpec:
+    def _training(self, column: Column, method: str, package: str, options: Mapping[str, Any]) -> TrainingSpec:
         """Return the spec of a row's first cell, before it is given weights."""
         return TrainingSpec(
             data=column.data[0],
@@ -263,7 +276,7 @@ class _Planner:
             representation_metrics=self.resolver.representation_metrics(self.benchmark),
         )
 
-    def _unfit(self, method: MethodEntry, place: _Place, where: str) -> str:
+    def _unfit(self, method: MethodEntry, place: Place, where: str) -> str:
         """Say why a method cannot work on the data of a place; empty when it can."""
         problem = self._lacking(place.train, {*method.requires, *method.test_inputs}, method.name, where)
         if not problem and place.test is not None:
@@ -289,7 +302,7 @@ def _check_restriction(row: ProtocolChoice, crosses: bool, where: str) -> None:
         )
 
 
-def _two_alike(place: _Place, label: str) -> FerbenchError:
+def _two_alike(place: Place, label: str) -> FerbenchError:
     """Their folds would be averaged into one figure."""
     return ConfigError(
         expected="protocols that print differently on one data set",
@@ -318,6 +331,22 @@ def make_plan(benchmark: Benchmark, registry: Registry, resolver: Resolver, resu
     states = _States(store.done(), store.failed(), store.designs(), store)
     cells = tuple(_Planner(benchmark, registry, resolver, states).cells())
     return Plan(benchmark, cells, resolver)
+
+
+def plan_columns(benchmark: Benchmark, registry: Registry, resolver: Resolver) -> tuple[Column, ...]:
+    """List the columns of a benchmark, whoever fills them: what is trained and tested on, and how it is divided.
+
+    Args:
+        benchmark: the grid.
+        registry: installed plugins.
+        resolver: knows the user's data.
+
+    Raises:
+        FerbenchError: the benchmark names a data set or a protocol that is not installed, or options are refused.
+    """
+    store = RecordStore(Path())
+    states = _States(frozenset(), frozenset(), frozenset(), store)
+    return tuple(_Planner(benchmark, registry, resolver, states).columns())
 
 
 def _check_metrics(benchmark: Benchmark, registry: Registry) -> None:

@@ -23,7 +23,8 @@ from ferbench.places import explained, new_folder, write_atomically
 from ferbench.predictions import Predictions
 
 SCHEMA = 1
-RECORD, PREDICTIONS, STATE, SUMS = "record.json", "predictions.parquet", "state.safetensors", "SHA256SUMS"
+RECORD, PREDICTIONS, DIAGNOSTICS = "record.json", "predictions.parquet", "diagnostics.parquet"
+STATE, SUMS = "state.safetensors", "SHA256SUMS"
 SELECTIONS = ("validation", "last", "oracle")
 
 
@@ -194,6 +195,14 @@ class RecordStore:
                     write_table(pq.read_table(source / name), folder / name)
                 elif name != SUMS:
                     shutil.copy(source / name, folder / name)
+            _write_sums(folder)
+
+    def without_state(self, identity: str) -> None:
+        """Remove the method's kept parameters from a copied record."""
+        folder = self.records / identity
+        if (folder / STATE).is_file():
+            (folder / STATE).unlink()
+            (folder / SUMS).unlink()
             _write_sums(folder)
 
     def read(self, identity: str) -> Record:

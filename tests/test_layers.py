@@ -32,6 +32,7 @@ LAYERS: list[set[str]] = [
     {"train"},
     {"run"},
     {"report"},
+    {"submission"},
     {"cli"},
     {"testing"},
 ]

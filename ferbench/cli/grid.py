@@ -181,8 +181,8 @@ def report_command(  # noqa: PLR0913  one parameter an option
     """Make leaderboards from the records: metrics from stored predictions, those of representations as measured."""
     if out is None:
         _refuse_without_folder({"--with-records": with_records, "--pictures": pictures})
-    registry, sheets = _sheets(names, config, data_root, results, as_run=as_run)
-    for sheet in sheets:
+    registry, chosen = sheets(names, config, data_root, results, as_run=as_run)
+    for sheet in chosen:
         text = _rendered(sheet, registry, results, style)
         if out is None:
             typer.echo(text, nl=False)
@@ -221,9 +221,14 @@ def _draw(sheet: Sheet, results: Path, out: Path) -> None:
         typer.echo(f"written to {path}", err=True)
 
 
-def _sheets(
+def sheets(
     names: list[str] | None, config: Path | None, data_root: Path | None, results: Path, *, as_run: bool
 ) -> tuple[Registry, list[Sheet]]:
+    """Return the sheets of the named benchmarks: as they are planned now, or as they were run.
+
+    Raises:
+        FerbenchError: a benchmark is unknown, or was never run here.
+    """
     from ferbench.catalogue import DEFAULT
     from ferbench.plugins import discover
     from ferbench.report.sheet import load_sheet, sheet_of

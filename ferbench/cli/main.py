@@ -11,6 +11,7 @@ from ferbench import __version__
 from ferbench.cli.data import data_app
 from ferbench.cli.grid import plan_command, report_command, run_command
 from ferbench.cli.listing import plugins_command
+from ferbench.cli.submission import submit_command, verify_command
 from ferbench.cli.weights import weights_app
 from ferbench.errors import FerbenchError
 
@@ -32,6 +33,8 @@ app.command("run")(run_command)
 app.command("plan")(plan_command)
 app.command("report")(report_command)
 app.command("plugins")(plugins_command)
+app.command("submit")(submit_command)
+app.command("verify-submission")(verify_command)
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 

@@ -20,7 +20,7 @@ from ferbench.metrics.evaluate import evaluate, metric_sources
 from ferbench.metrics.label_permutation import permuted_labels
 from ferbench.plugins import Registry
 from ferbench.predictions import Predictions
-from ferbench.records import PREDICTIONS, SELECTIONS, RecordStore, prediction_table
+from ferbench.records import DIAGNOSTICS, PREDICTIONS, SELECTIONS, RecordStore, prediction_table
 from ferbench.run.jobs import Job
 from ferbench.run.outcome import Outcome, prediction_digest
 
@@ -87,7 +87,7 @@ def publish_record(store: RecordStore, job: Job, outcome: Outcome, run: Mapping[
     }
     files = {PREDICTIONS: _tables(outcome)}
     if outcome.diagnostics:
-        files["diagnostics.parquet"] = _diagnostics(outcome)
+        files[DIAGNOSTICS] = _diagnostics(outcome)
     store.write(content, files, outcome.state if job.keep else None)
 
 

@@ -19,7 +19,7 @@ from tabulate import tabulate
 
 from ferbench.errors import InputError
 from ferbench.places import write_atomically
-from ferbench.records import Record, RecordStore
+from ferbench.records import DIAGNOSTICS, Record, RecordStore
 from ferbench.report.command import write_from_records
 from ferbench.report.sheet import SheetCell, load_sheet
 from ferbench_ada_df.heatmap import draw, save
@@ -82,7 +82,7 @@ def read_estimates(record: Record) -> Estimates:
     Raises:
         InputError: it is of another method, or of a version that stored less.
     """
-    path = record.folder / "diagnostics.parquet"
+    path = record.folder / DIAGNOSTICS
     kept = record.content["kept"].get("class_distributions")
     if kept is None or not path.is_file():
         raise InputError(

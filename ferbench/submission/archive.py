@@ -1,0 +1,119 @@
+"""The file of a submission: a zip of known names, written alike each time and unpacked only within limits."""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferbench.places import explained
+from ferbench.records import DIAGNOSTICS, PREDICTIONS, RECORD, SUMS
+
+MANIFEST = "submission.json"
+RECORD_FILES = (RECORD, PREDICTIONS, DIAGNOSTICS, SUMS)
+
+_NAME = re.compile(r"submission\.json|records/[0-9a-f]{64}/(" + "|".join(map(re.escape, RECORD_FILES)) + ")")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may weigh; more is refused before it is unpacked.
+
+    Attributes:
+        packed: bytes of the zip.
+        files: how many files it holds.
+        file: bytes of one of them, unpacked.
+        total: bytes of all of them, unpacked.
+    """
+
+    packed: int = 1 << 30
+    files: int = 40_000
+    file: int = 256 << 20
+    total: int = 4 << 30
+
+
+class RefusedArchiveError(Exception):
+    """An archive that will not be unpacked; the text says why."""
+
+
+def write_archive(path: Path, manifest: bytes, files: Mapping[str, Path]) -> None:
+    """Write a submission. The same content gives the same bytes.
+
+    Args:
+        path: of the zip; it appears complete or not at all.
+        manifest: the content of `submission.json`.
+        files: of the records, by their names in the zip.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.part")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr(zipfile.ZipInfo(MANIFEST, _EPOCH), manifest, zipfile.ZIP_DEFLATED)
+                for name, file in sorted(files.items()):
+                    archive.writestr(zipfile.ZipInfo(name, _EPOCH), file.read_bytes(), zipfile.ZIP_DEFLATED)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def unpack(path: Path, folder: Path, limits: Limits | None = None) -> None:
+    """Unpack a submission that somebody sent.
+
+    Args:
+        path: the zip.
+        folder: an empty one.
+        limits: what it may weigh.
+
+    Raises:
+        RefusedArchiveError: it is no zip, holds another kind of file, a name twice, or too much.
+    """
+    limits = limits or Limits()
+    if path.stat().st_size > limits.packed:
+        raise RefusedArchiveError(f"{path.stat().st_size} bytes; at most {limits.packed} are read")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            room = limits.total
+            for entry in _checked(archive, limits):
+                room -= _unpack_one(archive, entry, folder / entry.filename, min(limits.file, room))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise RefusedArchiveError(f"no sound zip: {error or type(error).__name__}") from error
+
+
+def _checked(archive: zipfile.ZipFile, limits: Limits) -> Iterator[zipfile.ZipInfo]:
+    entries = archive.infolist()
+    if len(entries) > limits.files:
+        raise RefusedArchiveError(f"{len(entries)} files; at most {limits.files} are read")
+    seen: set[str] = set()
+    for entry in entries:
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if not _NAME.fullmatch(entry.filename):
+            raise RefusedArchiveError(f"a file called {entry.filename[:200]!r}, which no submission has")
+        if kind not in {0, stat.S_IFREG}:
+            raise RefusedArchiveError(f"{entry.filename} is no plain file")
+        if entry.filename in seen:
+            raise RefusedArchiveError(f"{entry.filename} stands in it twice")
+        seen.add(entry.filename)
+    yield from entries
+
+
+def _unpack_one(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, room: int) -> int:
+    """Copy one file, counting what comes out, not what the zip says will; return its bytes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with archive.open(entry) as source, target.open("xb") as sink:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > room:
+                raise RefusedArchiveError(f"{entry.filename} unpacks to more than {room} bytes")
+            sink.write(chunk)
+    return size

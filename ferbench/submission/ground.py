@@ -1,0 +1,72 @@
+"""What the verifier knows of a cell by itself: the protocol's own division of the verifier's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ferbench.config import Benchmark
+from ferbench.data.store import Store
+from ferbench.plan import Column
+from ferbench.plugins import Registry
+from ferbench.protocols.base import Fold
+from ferbench.run.division import divide, tested_columns
+from ferbench.spec import TrainingSpec
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the verifier knows of a cell by itself.
+
+    Attributes:
+        benchmark: the grid, as the verifier has it.
+        column: where the cell stands in it.
+        fold: the protocol's own division.
+        ids: (N,) of the test images, in the fold's order.
+        columns: (N, …) what the data say of them.
+        dropped: (N,) images in which no face was found.
+    """
+
+    benchmark: Benchmark
+    column: Column
+    fold: Fold
+    ids: npt.NDArray[np.str_]
+    columns: Mapping[str, npt.NDArray[Any]]
+    dropped: npt.NDArray[np.bool_]
+
+
+def ground(benchmark: Benchmark, column: Column, fold: int, seed: int, registry: Registry) -> Ground:
+    """Divide the verifier's own data as the protocol says.
+
+    Args:
+        benchmark: the grid.
+        column: of it, with its data; they are prepared.
+        fold: fold number.
+        seed: the cell's seed.
+        registry: installed protocols.
+
+    Raises:
+        DataError: the data cannot be divided so.
+    """
+    spec = TrainingSpec(
+        data=column.data[0],
+        test=column.data[1] if len(column.data) > 1 else None,
+        method="",
+        options={},
+        protocol=column.place.row.name,
+        protocol_options=column.protocol.options.model_dump(mode="json"),
+        protocol_label=column.protocol.label,
+        fold=fold,
+        seed=seed,
+        compute={},
+        sources={},
+    )
+    store = Store.open(spec.data)
+    test_store = Store.open(spec.test) if spec.test is not None else store
+    divided = divide(spec, store, test_store, registry)
+    ids, dropped = test_store.strings("id")[divided.test], test_store.dropped[divided.test]
+    return Ground(benchmark, column, divided, ids, tested_columns(test_store, divided), dropped)
