@@ -1,4 +1,4 @@
-"""What this distribution offers to ferbench: the method, its paper's tables, the disentanglement benchmark."""
+"""What this distribution offers to ferbench: the method and its paper's tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ferbench_methods() -> list[MethodEntry]:
 
 @hookimpl
 def ferbench_benchmarks() -> list[BenchmarkEntry]:
-    """Return the paper's tables, and the disentanglement benchmark on rendered faces."""
+    """Return the paper's tables."""
     return [BenchmarkEntry(name="dice-fer", path=_FOLDER / "benchmarks.toml")]
 
 
