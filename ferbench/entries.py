@@ -158,6 +158,7 @@ class MethodEntry:
         requires: data set columns it trains on (`subject`, `pose`); without them its cells are unavailable.
         test_inputs: columns, never the label, that it may see at test beside the images; shown on leaderboards.
         weights: the roles of pretrained weights it understands, as patterns (`backbone`, `exogenous.*`).
+        rehearsal: options under which it learns small toy images in seconds; `ferbench plugin check` uses them.
     """
 
     name: str
@@ -168,6 +169,7 @@ class MethodEntry:
     requires: tuple[str, ...] = ()
     test_inputs: tuple[str, ...] = ()
     weights: tuple[str, ...] = ("backbone",)
+    rehearsal: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check name, factory and test inputs."""

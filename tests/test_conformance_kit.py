@@ -11,7 +11,7 @@ import pytest
 from ferbench import MethodEntry
 from ferbench.errors import MethodError
 from ferbench.plugins import Provided
-from ferbench.testing import CHECKS, MethodTests, Subject, Toys, check_method
+from ferbench.testing import METHOD_CHECKS, MethodTests, Subject, Toys, check_method
 from ferbench.testing.findings import Failed
 
 
@@ -54,14 +54,14 @@ BROKEN: Mapping[str, str] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_promise_is_found_by_its_check(name: str) -> None:
-    (check,) = [check for check in CHECKS if check.__name__.replace("_", " ") == BROKEN[name]]
+    (check,) = [check for check in METHOD_CHECKS if check.__name__.replace("_", " ") == BROKEN[name]]
     with pytest.raises((Failed, MethodError)) as raised:
         check(subject(name))
     assert raised.value.remedy
 
 
 def test_every_check_but_the_options_one_has_somebody_who_fails_it() -> None:
-    names = {check.__name__.replace("_", " ") for check in CHECKS}
+    names = {check.__name__.replace("_", " ") for check in METHOD_CHECKS}
     assert names - set(BROKEN.values()) == {"refuses unknown options"}
 
 

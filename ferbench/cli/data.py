@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ferbench.cli.options import AsJson, Config, DataRoot, load
+from ferbench.cli.options import AsJson, Config, DataRoot, load, options_of
 
 if TYPE_CHECKING:
     from ferbench.data.contents import Contents
@@ -166,7 +166,7 @@ def verify_command(  # noqa: PLR0913  one parameter an option
 
     accepted = _checks(accept or [])
     provided = discover().dataset(dataset, "the command line")
-    options = parse_options(provided.entry.options, _options_of(option or []), f"data set {dataset}, --option")
+    options = parse_options(provided.entry.options, options_of(option or []), f"data set {dataset}, --option")
     source = import_factory(provided)(options, _own_folder(dataset, data_root, needed=provided.entry.needs_root))
     known = Contents.read(manifest) if manifest is not None else None
     found = _verified(source, dataset, known, workers or cores())
@@ -230,26 +230,6 @@ def _checks(names: list[str]) -> set[str]:
                 remedy=f"{closest(name, known)}correct the name",
             )
     return set(names)
-
-
-def _options_of(words: list[str]) -> dict[str, Any]:
-    """Read KEY=VALUE with the value as TOML writes it; a bare word is a text."""
-    import tomllib
-
-    from ferbench.errors import ConfigError
-
-    made: dict[str, Any] = {}
-    for word in words:
-        key, sign, value = word.partition("=")
-        if not sign:
-            raise ConfigError(
-                expected="KEY=VALUE", found=repr(word), where="--option", remedy="write such as --option peak_frames=1"
-            )
-        try:
-            made[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            made[key] = value
-    return made
 
 
 def _told(found: Verification) -> str:

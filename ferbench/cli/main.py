@@ -11,6 +11,7 @@ from ferbench import __version__
 from ferbench.cli.data import data_app
 from ferbench.cli.grid import plan_command, report_command, run_command
 from ferbench.cli.listing import plugins_command
+from ferbench.cli.plugin import plugin_app
 from ferbench.cli.submission import submit_command, verify_command
 from ferbench.cli.weights import weights_app
 from ferbench.errors import FerbenchError
@@ -37,6 +38,7 @@ app.command("submit")(submit_command)
 app.command("verify-submission")(verify_command)
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
+app.add_typer(plugin_app, name="plugin")
 
 
 def _version(wanted: bool) -> None:

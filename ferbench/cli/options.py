@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ferbench.errors import DataError
+from ferbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from ferbench.catalogue import Listed
@@ -48,3 +48,25 @@ def load(names: list[str] | None, config: Path | None, data_root: Path | None) -
     for problem in registry.problems:
         typer.echo(f"warning: {problem.plugin} of {problem.distribution} cannot be used: {problem.reason}", err=True)
     return registry, choose(names or [], list_benchmarks(config, registry))
+
+
+def options_of(words: list[str], form: str = "KEY=VALUE") -> dict[str, Any]:
+    """Read KEY=VALUE with the value as TOML writes it; a bare word is a text.
+
+    Raises:
+        ConfigError: a word without a value.
+    """
+    import tomllib
+
+    made: dict[str, Any] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign:
+            raise ConfigError(
+                expected=form, found=repr(word), where="--option", remedy="write such as --option peak_frames=1"
+            )
+        try:
+            made[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            made[key] = value
+    return made

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from accelerate import Accelerator
 
 from ferbench.entries import MethodEntry
 from ferbench.plugins import Provided, discover, import_factory
 from ferbench.testing.findings import Failed
 from ferbench.testing.toys import Toys
-from ferbench.train import Method, Setup, TrainingSet
+from ferbench.train import Batch, Method, Setup, TrainingSet
 from ferbench.train.loop import seed_everything
 from ferbench.train.prediction import predict
 from ferbench.train.task import Array
@@ -83,3 +84,11 @@ class Subject:
         data = data or self.training()
         transform = method.transforms().test
         return predict(method, data.images, self.inputs(data), transform, Accelerator(cpu=True))
+
+    def batch(self, method: Method[Any], size: int = 12) -> Batch:
+        """Return a training batch of the first images, as the method's training transform leaves them."""
+        data, rows = self.training(), np.arange(size)
+        columns = {name: values[rows] for name, values in {**data.columns, "label": data.labels}.items()}
+        views = method.transforms().train(data.images.take(rows), columns, np.random.default_rng(0))
+        made = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in views.columns.items()}
+        return Batch(views.images, made.pop("label"), torch.from_numpy(rows), made)

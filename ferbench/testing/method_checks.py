@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,10 @@ import torch
 
 from ferbench.testing.findings import Failed
 from ferbench.testing.rehearsal import Rehearsal
+from ferbench.testing.running import Check
 from ferbench.testing.subject import Subject
 from ferbench.testing.toys import Toys
+from ferbench.testing.watch import watched
 from ferbench.train import TestBatch, TrainingSet
 
 TOLERANCE = 1e-4
@@ -206,7 +208,55 @@ def sees_declared_test_inputs_alone(subject: Subject) -> None:
         ) from error
 
 
-CHECKS: tuple[Callable[[Subject], None], ...] = (
+def honours_the_device(subject: Subject) -> None:
+    """Make its tensors where the images are: on a device other than the processor, training and test run there.
+
+    A machine without an accelerator has a device without memory, on which shapes and devices are followed and nothing
+    is computed. What needs a number there cannot be followed further, and is not held against the method.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "meta")
+    method = subject.build()
+    data = _taken(subject.training(), np.arange(8))
+    views = method.transforms().test(data.images.take(np.arange(8)), subject.inputs(data), _rng())
+    columns = {
+        name: torch.from_numpy(np.ascontiguousarray(values)).to(device) for name, values in views.columns.items()
+    }
+    method.eval().to(device)
+    try:
+        with torch.no_grad():
+            output = method.predict(TestBatch(tuple(view.to(device) for view in views.images), columns))
+    except (RuntimeError, NotImplementedError) as error:
+        if "same device" in str(error) or "must be on" in str(error):
+            raise Failed(f"predict() mixes devices: {str(error).splitlines()[0]}", ON_THE_DEVICE) from error
+        return
+    if output.logits.device.type != device.type:
+        raise Failed(
+            f"predict() answers on {output.logits.device.type}, the images are on {device.type}", ON_THE_DEVICE
+        )
+
+
+ON_THE_DEVICE = "make tensors with device=images.device, register buffers, and never call .cpu() in predict() or step()"
+
+
+def keeps_to_itself(subject: Subject) -> None:
+    """Ask no address of the network, and write no file outside the cache and the temporary folder."""
+    with watched() as deeds:
+        method = subject.build()
+        Rehearsal().rehearse(method, subject.training(), stop_after=1)
+        subject.predicted(method)
+    if deeds.network:
+        raise Failed(
+            f"it asks for {deeds.network[0]} on the network",
+            "take weights by role from the benchmark file: what is fetched at run time cannot be reproduced",
+        )
+    if deeds.files:
+        raise Failed(
+            f"it writes {deeds.files[0]}",
+            "keep state in the state_dict, and what shall be stored through the context (log, record, keep)",
+        )
+
+
+METHOD_CHECKS: tuple[Check[Subject], ...] = (
     loads,
     refuses_unknown_options,
     sees_declared_test_inputs_alone,
@@ -219,5 +269,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     is_deterministic,
     resumes_exactly,
     gives_sound_features,
+    honours_the_device,
+    keeps_to_itself,
 )
-"""All checks, the cheapest first."""
+"""All checks of a method."""

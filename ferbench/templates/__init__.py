@@ -1,0 +1,1 @@
+"""What `ferbench plugin new` writes: a template for each kind of plugin."""
