@@ -49,6 +49,9 @@ BROKEN: Mapping[str, str] = {
     "Flat": "gives sound features",
     "Blended": "gives sound features",
     "Peeking": "sees declared test inputs alone",
+    "Homesick": "honours the device",
+    "Calling": "keeps to itself",
+    "Littering": "keeps to itself",
 }
 
 

@@ -33,8 +33,8 @@ LAYERS: list[set[str]] = [
     {"run"},
     {"report"},
     {"submission"},
+    {"testing", "templates"},
     {"cli"},
-    {"testing"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # The package itself hands out names on first use; the core's own plugin names options of every layer.

@@ -12,6 +12,7 @@ from typing import Any
 from ferbench.catalogue import list_benchmarks
 from ferbench.data.replica import ReplicaSite, write_replica
 from ferbench.errors import FerbenchError, PluginError, closest
+from ferbench.options import NoOptions, Options
 from ferbench.plugins import KINDS, Provided, Registry
 from ferbench.report.reported import read_reported
 from ferbench.testing.dataset_checks import DATASET_CHECKS, DatasetSubject
@@ -105,11 +106,22 @@ def check_distribution(
     for kind, provided in offered(registry, distribution):
         if begun is not None:
             begun(kind, provided.entry.name)
-        check = _BY_KIND.get(kind)
+        check, lacking = _BY_KIND.get(kind), _lacking(provided, conditions)
         if check is None:
             yield Checked(kind, provided.entry.name, left_out="the kit has no checks of this kind")
+        elif lacking:
+            yield Checked(kind, provided.entry.name, left_out=f"it needs options: --option {lacking}=VALUE")
         else:
             yield check(provided, conditions, registry)
+
+
+def _lacking(provided: Provided[Any], conditions: Conditions) -> str:
+    """Return an option that has no default and was not given, as the command line names it; else nothing."""
+    entry = provided.entry
+    kind: type[Options] = getattr(entry, "options", getattr(entry, "config", NoOptions))
+    given = {**getattr(entry, "rehearsal", {}), **conditions.options.get(entry.name, {})}
+    lacking = (name for name, option in kind.model_fields.items() if option.is_required() and name not in given)
+    return next((f"{entry.name}.{name}" for name in lacking), "")
 
 
 def _checked(kind: str, name: str, checks: Sequence[Callable[[Any], None]], subject: object) -> Checked:

@@ -211,8 +211,8 @@ def sees_declared_test_inputs_alone(subject: Subject) -> None:
 def honours_the_device(subject: Subject) -> None:
     """Make its tensors where the images are: on a device other than the processor, training and test run there.
 
-    A machine without an accelerator has a device without memory, on which shapes and devices are followed and nothing
-    is computed. What needs a number there cannot be followed further, and is not held against the method.
+    On a machine without an accelerator it is predicted on torch's device without memory, which follows shapes and most
+    meetings of two devices. What needs a number cannot be followed there, and is not held against the method.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "meta")
     method = subject.build()
@@ -226,7 +226,7 @@ def honours_the_device(subject: Subject) -> None:
         with torch.no_grad():
             output = method.predict(TestBatch(tuple(view.to(device) for view in views.images), columns))
     except (RuntimeError, NotImplementedError) as error:
-        if "same device" in str(error) or "must be on" in str(error):
+        if "same device" in str(error) or "expected device" in str(error):
             raise Failed(f"predict() mixes devices: {str(error).splitlines()[0]}", ON_THE_DEVICE) from error
         return
     if output.logits.device.type != device.type:

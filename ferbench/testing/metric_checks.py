@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,13 +47,15 @@ class MetricSubject:
             "pose": np.asarray([-45.0, 0.0, 45.0])[np.arange(SAMPLES) % 3],
             "mixture": rng.dirichlet(np.ones(classes), SAMPLES),
             "label_distribution": rng.dirichlet(np.ones(classes), SAMPLES),
-            "pose_logits": rng.normal(size=(SAMPLES, 3)),
+            "pose_probabilities": rng.dirichlet(np.ones(3), SAMPLES),
+            "pose_yaws": np.tile([-45.0, 0.0, 45.0], (SAMPLES, 1)),
             **(self.columns or {}),
         }
         needed = {name: known.get(name, rng.random(SAMPLES)) for name in self.provided.entry.needs}
         names = tuple(f"class-{number}" for number in range(classes))
         ids = np.asarray([f"sample-{number}" for number in range(SAMPLES)])
-        return Predictions(ids, shares.astype(np.float32), labels, names, needed)
+        # What it needs may be the data's or the method's; it reads one of the two.
+        return Predictions(ids, shares.astype(np.float32), labels, names, needed, dict(needed))
 
 
 def loads(subject: MetricSubject) -> None:
@@ -76,9 +78,13 @@ def does_not_depend_on_the_order(subject: MetricSubject) -> None:
     """Give the same for the same images in another order."""
     made = subject.predictions(4)
     order = np.random.default_rng(1).permutation(SAMPLES)
-    columns = {name: values[order] for name, values in made.columns.items()}
-    turned = replace(
-        made, ids=made.ids[order], probabilities=made.probabilities[order], labels=made.labels[order], columns=columns
+    turned = Predictions(
+        made.ids[order],
+        made.probabilities[order],
+        made.labels[order],
+        made.classes,
+        {name: values[order] for name, values in made.columns.items()},
+        {name: values[order] for name, values in made.extras.items()},
     )
     if not _same(subject.taken(made), subject.taken(turned), tolerance=1e-6):
         raise Failed("it depends on the order of the images", "treat the rows as a set")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -210,3 +212,28 @@ class Peeking(Sound):
 
     def predict(self, batch: TestBatch) -> Output:
         return Output(self.logits(batch.images) + 0 * batch.columns["subject"].float()[:, None])
+
+
+class Homesick(Sound):
+    """Makes a tensor on the processor, wherever the images are."""
+
+    def predict(self, batch: TestBatch) -> Output:
+        return Output(self.logits(batch.images) + torch.zeros(len(batch.images), 1))
+
+
+class Calling(Sound):
+    """Looks up an address when it is built."""
+
+    def __init__(self, setup: Setup[Any]) -> None:
+        super().__init__(setup)
+        socket.getaddrinfo("127.0.0.1", 80)
+
+
+class Littering(Sound):
+    """Leaves a file beside its source."""
+
+    def step(self, batch: Batch, _context: Context) -> Tensor | None:
+        path = Path(__file__).with_name("litter.txt")
+        path.write_text("a step")
+        path.unlink()
+        return super().step(batch, _context)
