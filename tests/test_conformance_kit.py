@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import broken_methods
 import pytest
@@ -24,14 +24,6 @@ class TestSound(MethodTests):
     """The kit as a plugin's author uses it."""
 
     subject = subject("Sound")
-
-
-class TestOfAnInstalledMethod(MethodTests):
-    """The baseline, by its name."""
-
-    subject: ClassVar[Subject] = Subject.installed(
-        "resnet", backbone="resnet-tiny", epochs=6, batch_size=18, lr=1e-2, augment="none"
-    )
 
 
 BROKEN: Mapping[str, str] = {

@@ -14,6 +14,15 @@ CITATION = (
 )
 _FOLDER = Path(__file__).parent
 
+REHEARSAL = {
+    "backbone": "resnet-tiny",
+    "freeze_stem": False,
+    "epochs": 10,
+    "batch_size": 18,
+    "lr": 5e-3,
+    "augment": "none",
+}
+
 
 @hookimpl
 def ferbench_methods() -> list[MethodEntry]:
@@ -25,6 +34,7 @@ def ferbench_methods() -> list[MethodEntry]:
             config=AdaDFOptions,
             summary="Two branches: label distributions, class distributions and their fusion by attention",
             citation=CITATION,
+            rehearsal={**REHEARSAL, "threshold": 0.7},
         ),
         MethodEntry(
             name="ada-df-single-label",
@@ -32,6 +42,7 @@ def ferbench_methods() -> list[MethodEntry]:
             config=RecipeOptions,
             summary="Ada-DF's network, images and schedule with one branch and cross-entropy: its ablation's first row",
             citation=CITATION,
+            rehearsal=REHEARSAL,
         ),
     ]
 

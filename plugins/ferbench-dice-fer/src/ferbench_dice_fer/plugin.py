@@ -13,6 +13,22 @@ CITATION = (
 )
 _FOLDER = Path(__file__).parent
 
+REHEARSAL = {
+    "backbone": "resnet-tiny",
+    "code_width": 16,
+    "statistics_width": 32,
+    "discriminator_width": 16,
+    "classifier_width": 16,
+    "epochs": 12,
+    "identity_epochs": 2,
+    "classifier_epochs": 16,
+    "batch_size": 18,
+    "lr": 3e-3,
+    "classifier_lr": 1e-2,
+    "augment": "none",
+    "whiten": False,
+}
+
 
 @hookimpl
 def ferbench_methods() -> list[MethodEntry]:
@@ -24,6 +40,7 @@ def ferbench_methods() -> list[MethodEntry]:
             config=DiceFEROptions,
             summary="Same-expression pairs: expression by cross-referenced mutual information, identity kept apart",
             citation=CITATION,
+            rehearsal=REHEARSAL,
         )
     ]
 

@@ -13,6 +13,21 @@ CITATION = (
 )
 _FOLDER = Path(__file__).parent
 
+REHEARSAL = {
+    "backbone": "resnet-tiny",
+    "input_size": 32,
+    "initial": "fan-in",
+    "fusion_width": 32,
+    "embedding_width": 32,
+    "head_width": 32,
+    "lr": 3e-3,
+    "epochs": 8,
+    "patience": 8,
+    "alternate_epochs": 1,
+    "ema": 0.9,
+    "augment": "none",
+}
+
 
 @hookimpl
 def ferbench_methods() -> list[MethodEntry]:
@@ -26,6 +41,7 @@ def ferbench_methods() -> list[MethodEntry]:
             citation=CITATION,
             requires=("subject", "pose"),
             weights=("backbone", "network"),
+            rehearsal=REHEARSAL,
         )
     ]
 

@@ -17,5 +17,15 @@ def ferbench_methods() -> list[MethodEntry]:
             summary="Erasing attention consistency: class activation maps agree between an image and its mirror image",
             citation="Zhang et al.: Learn From All: Erasing Attention Consistency for Noisy Label Facial Expression "
             "Recognition, ECCV 2022",
+            rehearsal={
+                "backbone": "resnet-tiny",
+                "input_size": 64,
+                "epochs": 8,
+                "batch_size": 18,
+                "lr": 1e-2,
+                "decay": 1.0,
+                "erase_probability": 0.0,
+                "noise": 0.0,
+            },
         )
     ]

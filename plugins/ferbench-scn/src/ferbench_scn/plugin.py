@@ -16,5 +16,6 @@ def ferbench_methods() -> list[MethodEntry]:
             config=SCNOptions,
             summary="Self-cure network: importance weights with rank regularisation, relabelling of uncertain samples",
             citation="Wang et al.: Suppressing Uncertainties for Large-Scale Facial Expression Recognition, CVPR 2020",
+            rehearsal={"backbone": "resnet-tiny", "epochs": 6, "batch_size": 18, "lr": 1e-2, "augment": "none"},
         )
     ]

@@ -13,6 +13,8 @@ CITATION = (
 )
 _FOLDER = Path(__file__).parent
 
+REHEARSAL = {"trunk": "resnet-tiny", "epochs": 6, "batch_size": 18, "lr": 5e-3}
+
 
 @hookimpl
 def ferbench_methods() -> list[MethodEntry]:
@@ -25,6 +27,7 @@ def ferbench_methods() -> list[MethodEntry]:
             summary="Ensemble gated by a tree that an exogenous network conditions, and a loss that dispels it",
             citation=CITATION,
             weights=("backbone", "exogenous.*"),
+            rehearsal={**REHEARSAL, "architecture": "baseline"},
         ),
         *(
             MethodEntry(
@@ -34,6 +37,7 @@ def ferbench_methods() -> list[MethodEntry]:
                 summary=f"The tree-gated ensemble that is told the true {column}, at test too",
                 citation=CITATION,
                 test_inputs=(column,),
+                rehearsal={**REHEARSAL, "low": 0.0, "high": 1.0, "bins": 3},
             )
             for column in ("rotation", "scale")
         ),
