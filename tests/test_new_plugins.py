@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+from environments import command, environment
 
 from ferbench.errors import ConfigError, InputError
 from ferbench.templates.write import KINDS, write_plugin
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of commands of a fresh environment beside this one."""
+    return environment(tmp_path_factory.mktemp("beside"))
+
 
 NAMES = {
     "method": "my-method",
@@ -21,32 +25,6 @@ NAMES = {
     "metric": "top-two",
     "protocol": "by-lot",
 }
-
-
-def command(*words: str | Path, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [str(word) for word in words],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return done
-
-
-@pytest.fixture(scope="module")
-def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a fresh environment in which the packages of this one can be imported, and nothing else is."""
-    folder = tmp_path_factory.mktemp("beside")
-    command(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
-    python = folder / "venv" / "bin" / "python"
-    pure = command(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).stdout.strip()
-    # As a .pth that is processed like a site folder: the workspace's own packages are found through .pth files there.
-    here = sysconfig.get_path("purelib")
-    (Path(pure) / "beside.pth").write_text(f"import site; site.addsitedir({here!r})\n")
-    return folder / "venv" / "bin"
 
 
 @pytest.mark.parametrize("kind", KINDS)

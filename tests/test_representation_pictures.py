@@ -36,7 +36,7 @@ def given(count: int = 90, width: int = 16, spread: float = 0.3) -> Representati
 @pytest.mark.parametrize("layout", ["t-sne", "pca"])
 def test_a_map_keeps_classes_apart_that_the_features_keep_apart(layout: str) -> None:
     found = feature_map(given(), FeatureMapOptions(layout=layout))
-    points, labels = np.asarray(found.arrays["expression"]), np.asarray(found.arrays["label"])
+    points, labels = np.asarray(found.arrays["at/expression"]), np.asarray(found.arrays["label"])
     centres = np.stack([points[labels == label].mean(axis=0) for label in range(3)])
     nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
     assert (nearest == labels).all()
@@ -60,13 +60,26 @@ def test_an_unknown_yaw_is_none_and_drawn_like_a_frontal_one() -> None:
 
 def test_a_map_shows_so_many_images_and_needs_ten() -> None:
     found = feature_map(given(), FeatureMapOptions(images=30, layout="pca"))
-    assert len(found.arrays["label"]) == len(found.arrays["expression"]) == found.settings["images"] == 30
+    assert len(found.arrays["label"]) == len(found.arrays["at/expression"]) == found.settings["images"] == 30
     with pytest.raises(NotMeasured, match="at least 10"):
         feature_map(given().take(np.arange(9)), FeatureMapOptions())
     flat = given(width=1)
-    assert np.asarray(feature_map(flat, FeatureMapOptions()).arrays["expression"]).shape == (90, 2)
+    assert np.asarray(feature_map(flat, FeatureMapOptions()).arrays["at/expression"]).shape == (90, 2)
     bare = Representations({"expression": given().features["expression"]}, given().labels, CLASSES)
-    assert set(feature_map(bare, FeatureMapOptions(layout="pca")).arrays) == {"label", "expression"}
+    assert set(feature_map(bare, FeatureMapOptions(layout="pca")).arrays) == {"label", "at/expression"}
+
+
+def test_a_representation_may_be_called_as_a_column() -> None:
+    one = given()
+    named = replace(one, features={"yaw": one.features["expression"], "label": one.features["identity"]})
+    found = feature_map(named, FeatureMapOptions(layout="pca"))
+    assert found.arrays["yaw"][0] == -90.0
+    assert np.asarray(found.arrays["at/yaw"]).shape == (90, 2)
+    account = {"values": found.values, "arrays": found.arrays, "settings": found.settings}
+    assert draw_map("x", account).count("<circle") >= 2 * 3 * 90
+    older = {**found.arrays, "yaw": found.arrays["at/yaw"], "label": found.arrays["at/label"]}
+    del older["at/yaw"], older["at/label"]
+    assert draw_map("x", {**account, "arrays": older}).count("<circle") >= 2 * 90  # by subject alone
 
 
 def test_neighbours_are_the_nearest_by_cosine_and_queries_of_different_classes() -> None:
@@ -104,7 +117,7 @@ def test_a_map_is_drawn_with_a_panel_for_each_question_and_hostile_names_are_tex
     first = circles[:90]
     labels = found.arrays["label"]
     assert [node.get("fill") for node in first] == [COLOURS[label] for label in labels]
-    (x, y), (width, height) = found.arrays["expression"][0], (float(v) for v in root.get("viewBox", "").split()[2:])
+    (x, y), (width, height) = found.arrays["at/expression"][0], (float(v) for v in root.get("viewBox", "").split()[2:])
     assert 0 < float(first[0].get("cx", 0)) < width
     assert 0 < float(first[0].get("cy", 0)) < height
     assert float(first[0].get("cx", 0)) - 24 == pytest.approx(300 * x, abs=0.1)

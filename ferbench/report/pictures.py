@@ -80,8 +80,10 @@ def draw_map(title: str, account: Mapping[str, Any]) -> str:
         account: values, arrays and settings of the metric `feature-map`.
     """
     arrays, classes = account["arrays"], account["settings"]["classes"]
-    kinds = [kind for kind in ("label", "subject", "yaw") if kind in arrays]
-    names = list(account["values"])
+    # Older records keep points under the representation's own name, where one called `yaw` took the column's place.
+    places = {name: f"at/{name}" if f"at/{name}" in arrays else name for name in account["values"]}
+    kinds = [kind for kind in ("label", "subject", "yaw") if kind in arrays and kind not in places.values()]
+    names = list(places)
     width = len(kinds) * (PANEL + MARGIN) + MARGIN
     height = LINE + len(names) * (PANEL + LINE + MARGIN) + LINE * (1 + (len(classes) + 6) // 7)
     parts = [_text(MARGIN, LINE, title, bold=True)]
@@ -90,7 +92,7 @@ def draw_map(title: str, account: Mapping[str, Any]) -> str:
         for column, kind in enumerate(kinds):
             left = MARGIN + column * (PANEL + MARGIN)
             parts.append(_text(left, top + LINE + 14, f"{name} by {'class' if kind == 'label' else kind}"))
-            parts += _points(arrays[name], _colours(kind, arrays[kind]), left, top + 2 * LINE)
+            parts += _points(arrays[places[name]], _colours(kind, arrays[kind]), left, top + 2 * LINE)
     parts += _key(classes, LINE + len(names) * (PANEL + LINE + MARGIN) + LINE)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="sans-serif">'

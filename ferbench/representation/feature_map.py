@@ -19,9 +19,9 @@ def feature_map(given: Representations, options: FeatureMapOptions) -> Measured:
     """Return points of the plane for some test images, and how far they can be trusted.
 
     Keys: a representation, the trustworthiness of its map (Venna & Kaski, 2001): 1 where the ten nearest in the plane
-    are near in the features too, about 0.5 where they are any images. Arrays: `<representation>` (M, 2), scaled to
-    [0, 1]; `label` (M,) classes; `subject` (M,) numbers and `yaw` (M,) degrees, None where
-    unknown, where the test data have them.
+    are near in the features too, about 0.5 where they are any images. Arrays: `at/<representation>` (M, 2), scaled to
+    [0, 1]; `label` (M,) classes; `subject` (M,) numbers and `yaw` (M,) degrees, None where unknown, where the test
+    data have them. A representation may be called as one of these.
 
     Raises:
         NotMeasured: fewer than ten images, or NaN among the features.
@@ -42,7 +42,7 @@ def feature_map(given: Representations, options: FeatureMapOptions) -> Measured:
         points = _laid_out(features, options, part.seed_of("feature-map", name))
         near = min(NEIGHBOURS, (len(part) - 1) // 2)
         values[name] = float(trustworthiness(features, points, n_neighbors=near))
-        arrays[name] = _scaled(points).tolist()
+        arrays[f"at/{name}"] = _scaled(points).tolist()
     settings = {"images": len(part), "layout": options.layout, "classes": list(part.classes)}
     return Measured(values, arrays, settings)
 
