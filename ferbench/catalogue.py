@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ferbench.config import Benchmark, BenchmarkFile, WeightsChoice, read_benchmarks
+from ferbench.config import Benchmark, BenchmarkFile, Extension, WeightsChoice, read_benchmarks
 from ferbench.errors import ConfigError, closest
 from ferbench.plugins import Registry
 from ferbench.resolve import Resolver
@@ -23,16 +23,18 @@ class Listed:
         file: all of the file: its weights are what the benchmark's entries may name.
         path: where it is; relative paths in it start there.
         users: weights of the user's file, absolute paths; they stand for those that a plugin's file calls the same.
+        added: weights of the files that add rows, absolute paths.
     """
 
     benchmark: Benchmark
     file: BenchmarkFile
     path: Path
     users: Mapping[str, WeightsChoice] = field(default_factory=dict)
+    added: Mapping[str, WeightsChoice] = field(default_factory=dict)
 
     def resolver(self, registry: Registry, data_root: Path | None) -> Resolver:
         """Return a resolver for this benchmark."""
-        return Resolver(registry, {**self.file.weights, **self.users}, data_root, self.path.parent)
+        return Resolver(registry, {**self.added, **self.file.weights, **self.users}, data_root, self.path.parent)
 
 
 def shipped_file() -> Path:
@@ -44,16 +46,18 @@ def shipped_file() -> Path:
 def list_benchmarks(config: Path | None, registry: Registry) -> dict[str, Listed]:
     """Return all benchmarks by name: of `config` (else ./benchmarks.toml, else the shipped file) and of the plugins.
 
+    A file may add rows to a benchmark of another one, of the shipped file too.
+
     Raises:
-        ConfigError: a file is wrong, or two files claim one name.
+        ConfigError: a file is wrong, two files claim one name, or rows are added that cannot be.
     """
     here = Path("benchmarks.toml")
     main = config or (here if here.is_file() else shipped_file())
     paths = [main, *(provided.entry.path for provided in registry.all("benchmarks").values())]
     found: dict[str, Listed] = {}
     users: dict[str, WeightsChoice] = {}
-    for path in paths:
-        file = read_benchmarks(path)
+    files = {path: read_benchmarks(path) for path in paths}
+    for path, file in files.items():
         if path == main:
             users = {name: _absolute(weights, path.parent) for name, weights in file.weights.items()}
         for name, benchmark in file.benchmark.items():
@@ -66,7 +70,52 @@ def list_benchmarks(config: Path | None, registry: Registry) -> dict[str, Listed
                 )
             known = {name: weights for name, weights in users.items() if name in file.weights}
             found[name] = Listed(benchmark, file, path, known)
+    for path, file in files.items():
+        for name, extension in file.extend.items():
+            found[name] = _extended(_base(name, found, path), extension, file, path)
     return found
+
+
+def _base(name: str, found: Mapping[str, Listed], path: Path) -> Listed:
+    """Return the benchmark that a file adds rows to."""
+    if name in found:
+        return found[name]
+    shipped = read_benchmarks(shipped_file())
+    if name in shipped.benchmark:
+        return Listed(shipped.benchmark[name], shipped, shipped_file())
+    known = [*found, *shipped.benchmark]
+    raise ConfigError(
+        expected=f"a benchmark to add rows to: {', '.join(known)}",
+        found=repr(name),
+        where=f"{path}, at extend.{name}",
+        remedy=f"{closest(name, known)}correct the name",
+    )
+
+
+def _extended(listed: Listed, extension: Extension, file: BenchmarkFile, path: Path) -> Listed:
+    """Return a benchmark with further rows. They start from weights of their own file, or of the benchmark's."""
+    names = {entry.name for entry in listed.benchmark.entry}
+    twice = next((entry.name for entry in extension.entry if entry.name in names), None)
+    if twice is not None:
+        raise ConfigError(
+            expected=f"a row that {listed.benchmark.name} does not have",
+            found=repr(twice),
+            where=f"{path}, at extend.{listed.benchmark.name}",
+            remedy="name yours otherwise",
+        )
+    wanted = {name for entry in extension.entry for name in entry.weights.values()}
+    own = {name: _absolute(file.weights[name], path.parent) for name in sorted(wanted & file.weights.keys())}
+    there = {**listed.added, **listed.file.weights}
+    other = next((name for name, weights in own.items() if there.get(name, weights) != weights), None)
+    if other is not None:
+        raise ConfigError(
+            expected=f"one meaning of the weights {other!r}",
+            found=f"another one in {listed.path}",
+            where=f"{path}, at weights.{other}",
+            remedy="name yours otherwise",
+        )
+    benchmark = listed.benchmark.model_copy(update={"entry": (*listed.benchmark.entry, *extension.entry)})
+    return replace(listed, benchmark=benchmark, added={**listed.added, **own})
 
 
 def _absolute(weights: WeightsChoice, folder: Path) -> WeightsChoice:

@@ -179,10 +179,17 @@ class Benchmark(_Table):
         return self
 
 
+class Extension(_Table):
+    """Rows that a file adds to a benchmark of another file."""
+
+    entry: tuple[EntryChoice, ...] = Field(min_length=1)
+
+
 class BenchmarkFile(_Table):
-    """A whole file: benchmarks and weights by name."""
+    """A whole file: benchmarks, rows for those of other files, and weights, by name."""
 
     benchmark: dict[str, Benchmark] = Field(default_factory=dict)
+    extend: dict[str, Extension] = Field(default_factory=dict)
     weights: dict[str, WeightsChoice] = Field(default_factory=dict)
 
 
