@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor
 from toyfaces.methods import Net
-from workbench import STRANGER, Workbench
 
 from ferbench.config import read_benchmarks
 from ferbench.data.store import Store
@@ -25,8 +23,7 @@ from ferbench.plan import Plan, make_plan
 from ferbench.plugins import Registry
 from ferbench.records import RecordStore
 from ferbench.report.formats import Leaderboard
-from ferbench.report.remarks import Remarks
-from ferbench.report.sheet import Sheet, SheetCell, load_sheet, save_sheet, sheet_of
+from ferbench.report.sheet import load_sheet, save_sheet, sheet_of
 from ferbench.report.table import collect
 from ferbench.representation import Representations
 from ferbench.representation.evaluate import evaluate
@@ -349,16 +346,6 @@ def test_without_subjects_the_reason_is_in_the_record_and_among_the_notes(
     assert "## distance-overlap" not in text
 
 
-def test_what_is_missing_in_some_folds_is_not_said_to_be_missing_in_all() -> None:
-    remarks = Remarks()
-    for fold in range(3):
-        reasons = {"retrieval": "of the moon", **({"class-scatter": "of the moon"} if fold == 1 else {})}
-        cell = SheetCell("id", "net", "toy-net", "toy", "3-fold", fold, 0, "done", "")
-        remarks.add(cell, {"representation": {"left_out": reasons}})
-    told = "net on toy, 3-fold: not measured, since of the moon: retrieval; class-scatter (1 of 3 runs)."
-    assert remarks.lines() == [told]
-
-
 def test_a_method_without_features_is_told_so(plans: Plans, board: Board) -> None:
     records, made = board(plans())
     assert set(records[0]["representation"]["left_out"].values()) == {"the method gives no representations"}
@@ -402,81 +389,3 @@ def test_features_that_cannot_be_had_cost_a_warning_and_no_cell(
         "**Warning**, net on toy, official, fold 0, seed 0: representation metrics, features failed"
         in made.as_markdown()
     )
-
-
-def test_a_sheet_of_before_has_no_representation_metrics(tmp_path: Path) -> None:
-    save_sheet(Sheet("old", "", "", ("accuracy",), "validation", (), percent={"accuracy": True}), tmp_path)
-    path = tmp_path / "sheets" / "old.json"
-    content = json.loads(path.read_text())
-    del content["representation_metrics"]
-    path.write_text(json.dumps(content))
-    sheet = load_sheet(tmp_path, "old")
-    assert sheet.representation_metrics == ()
-    assert sheet.in_percent("accuracy")
-    assert not sheet.in_percent("macro-f1")
-    assert not sheet.of_representations("accuracy")
-
-
-@pytest.mark.parametrize(
-    ("metric", "better"),
-    [
-        ("a.expression/linear", False),
-        ("a.identity/mlp", True),
-        ("a.chance", None),
-        ("b", True),
-        ("b.any", True),
-        ("c", None),
-    ],
-)
-def test_which_way_is_good_depends_on_the_representation(metric: str, better: bool | None) -> None:
-    ways = {"a.expression/*": False, "a.identity/*": True, "b.*": True, "b": True, "c": None}
-    assert Sheet("x", "", "", (), "validation", (), descending=ways).higher_is_better(metric) is better
-
-
-# --- the command line ------------------------------------------------------------------------------------------------
-
-DOCUMENT = Path(__file__).parents[1] / "docs" / "representations.md"
-ENTRY = """BROKEN = RepresentationMetricEntry(name="toy-broken", factory="ferbench_toy.looks:broken")
-
-
-@hookimpl"""
-BROKEN = """
-
-def broken(given):
-    return 1 / 0
-"""
-
-
-def example(language: str) -> list[str]:
-    """Return the document's blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-
-
-def test_what_the_document_shows_runs_from_the_command_line(tmp_path: Path) -> None:
-    """The document's benchmark, with the metric it shows in a stranger's plugin and one that breaks besides."""
-    (benchmark,), (hook, function) = example("toml"), example("python")
-    plugin = tmp_path / "plugin"
-    shutil.copytree(STRANGER, plugin, ignore=shutil.ignore_patterns("__pycache__"))
-    with (plugin / "ferbench_toy" / "plugin.py").open("a") as stream:
-        stream.write(
-            "\n\n" + hook.replace("    return [\n", "    return [\n        BROKEN,\n").replace("@hookimpl", ENTRY)
-        )
-    (plugin / "ferbench_toy" / "looks.py").write_text(function + BROKEN)
-    bench = Workbench(tmp_path, plugin)
-    bench.write(benchmark.replace('"toy-spread",', '"toy-spread", "toy-broken",').replace("steps = 500", "steps = 50"))
-    done = bench.run("looks", "--workers", "1")
-    (record,) = bench.records().values()
-    assert set(record["representation"]["metrics"]) == {"identity-leakage", "retrieval", "toy-spread"}
-    assert record["representation"]["metrics"]["toy-spread"]["values"]["expression"] > 0
-    assert record["warnings"] == ["representation metrics, toy-broken failed: ZeroDivisionError: division by zero"]
-    (left_out,) = record["representation"]["left_out"].items()
-    assert left_out == ("mutual-information-gap", "the method gives no representation identity (it gives expression)")
-    steps = {one["name"]: one["options"].get("steps") for one in record["spec"]["representation_metrics"]}
-    assert steps["mutual-information-gap"] == 50
-    stamps = bench.stamps()
-    value = record["representation"]["metrics"]["identity-leakage"]["values"]["expression/linear"]
-    assert "## identity-leakage, %" in done.out
-    assert re.search(rf"\| Learner +\| expression/linear +\| {100 * value:.2f} \(1\)", done.out)
-    again = bench.run("looks", "--workers", "1")
-    assert bench.stamps() == stamps, "nothing is done twice"
-    assert again.out == done.out

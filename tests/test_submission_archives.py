@@ -1,0 +1,96 @@
+"""The zip of a submission: traps are refused before anything is unpacked."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ferbench.submission.archive import Limits, RefusedArchiveError, unpack
+
+
+def an_archive(path: Path, *names: str, content: bytes = b"{}") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../submission.json",
+        "/etc/passwd",
+        "records/../../x",
+        "records/" + "a" * 64 + "/../record.json",
+        "records/" + "A" * 64 + "/record.json",
+        "records/" + "a" * 64 + "/state.safetensors",
+        "submission.json/",
+        "images/0001.png",
+        "submission.json\n",
+    ],
+)
+def test_names_that_no_submission_has_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(RefusedArchiveError, match="which no submission has"):
+        unpack(an_archive(tmp_path / "x.zip", "submission.json", name), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        entry = zipfile.ZipInfo("submission.json")
+        entry.external_attr = 0o120777 << 16
+        archive.writestr(entry, "/etc/passwd")
+    with pytest.raises(RefusedArchiveError, match="no plain file"):
+        unpack(tmp_path / "x.zip", tmp_path / "out")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedArchiveError, match="twice"):
+        unpack(an_archive(tmp_path / "x.zip", "submission.json", "submission.json"), tmp_path / "out")
+
+
+def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    bomb = an_archive(tmp_path / "x.zip", "submission.json", content=b"0" * 5_000_000)
+    assert bomb.stat().st_size < 10_000
+    with pytest.raises(RefusedArchiveError, match="unpacks to more than 1000000 bytes"):
+        unpack(bomb, tmp_path / "out", Limits(file=1_000_000))
+    with pytest.raises(RefusedArchiveError, match="unpacks to more than"):
+        unpack(bomb, tmp_path / "out2", Limits(total=1_000_000))
+    with pytest.raises(RefusedArchiveError, match="at most 100 are read"):
+        unpack(bomb, tmp_path / "out3", Limits(packed=100))
+    with pytest.raises(RefusedArchiveError, match="2 files; at most 1"):
+        unpack(
+            an_archive(tmp_path / "y.zip", "submission.json", "records/" + "a" * 64 + "/record.json"),
+            tmp_path / "out4",
+            Limits(files=1),
+        )
+
+
+def test_a_size_that_is_a_lie_does_not_help(tmp_path: Path) -> None:
+    bomb = an_archive(tmp_path / "x.zip", "submission.json", content=b"0" * 5_000_000)
+    data = bytearray(bomb.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<I", data, data.index(signature) + offset, 10)
+    bomb.write_bytes(bytes(data))
+    with pytest.raises(RefusedArchiveError):
+        unpack(bomb, tmp_path / "out", Limits(file=1_000_000))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all" * 100])
+def test_what_is_no_zip_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(RefusedArchiveError, match="no sound zip"):
+        unpack(tmp_path / "x.zip", tmp_path / "out")
+
+
+def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
+    data = bytearray(an_archive(tmp_path / "x.zip", "submission.json").read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    (tmp_path / "x.zip").write_bytes(bytes(data))
+    with pytest.raises(RefusedArchiveError, match="no sound zip"):
+        unpack(tmp_path / "x.zip", tmp_path / "out")
