@@ -49,10 +49,15 @@ def parse_options(kind: type[OptionsT], values: Mapping[str, Any], where: str) -
 
 
 def papers_value(kind: type[Options], name: str) -> str:
-    """Return what a message adds of the paper's value of an option; nothing where none is stated."""
+    """Return what a message adds of an option's values in the paper and in its authors' code, where they are stated.
+
+    They stand in the field's `json_schema_extra`, as `paper` and `code`.
+    """
     field = kind.model_fields.get(name)
     extra = field.json_schema_extra if field is not None else None
-    return f" (the paper uses {extra['paper']})" if isinstance(extra, dict) and "paper" in extra else ""
+    stated = extra if isinstance(extra, dict) else {}
+    told = [f"{who} uses {stated[key]}" for key, who in (("paper", "the paper"), ("code", "its code")) if key in stated]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _explain(kind: type[Options], values: Mapping[str, Any], where: str, error: ValidationError) -> ConfigError:

@@ -247,6 +247,25 @@ def test_refused_options_quote_what_was_allowed_and_what_was_found(values: dict[
         parse_options(Full, values, "here")
 
 
+class Published(Options):
+    """Options of a method whose paper and code differ."""
+
+    lr: float = Field(default=1e-3, gt=0, json_schema_extra={"paper": 0.1, "code": 1e-3})
+    epochs: int = Field(default=70, ge=1, json_schema_extra={"code": 70})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"lr": -1.0}, r"\(the paper uses 0.1, its code uses 0.001\)"),
+        ({"epochs": 0}, r"\(its code uses 70\)"),
+    ],
+)
+def test_what_paper_and_code_use_is_told_apart(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_options(Published, values, "here")
+
+
 def test_a_missing_option_is_told() -> None:
     with pytest.raises(ConfigError, match="rate: field required; found nothing; in here; set rate"):
         parse_options(Needed, {}, "here")

@@ -60,7 +60,9 @@ class Toys(Rehearsal):
         **options: object,
     ) -> Any:
         """Return an untrained method; quick options unless others are given."""
-        quick: dict[str, object] = {"epochs": 2, "batch_size": 16, "expert_hidden": (8,), "hidden": (24,)}
+        alone = config is ThinOptions and options.get("architecture") == "baseline"
+        width = {"hidden": (24,)} if alone else {"expert_hidden": (8,)}
+        quick: dict[str, object] = {"epochs": 2, "batch_size": 16, **width}
         seed_everything(0, "build")
         task = self.task(training or self.training(), classes)
         return kind(Setup(task, config.model_validate({**quick, **options}), weights or {}))

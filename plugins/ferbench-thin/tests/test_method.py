@@ -127,8 +127,8 @@ def test_dispelling_makes_the_representations_orthogonal(toys: Toys, rotation: L
 
 def test_without_a_coefficient_thin_is_the_exogenous_gate(toys: Toys, rotation: LoadedWeights) -> None:
     ended: list[dict[str, torch.Tensor]] = []
-    for architecture in ("thin", "exogenous-gated"):
-        method = toys.build(weights={"exogenous.rotation": rotation}, architecture=architecture, dispelling=0.0)
+    for options in ({"architecture": "thin", "dispelling": 0.0}, {"architecture": "exogenous-gated"}):
+        method = toys.build(weights={"exogenous.rotation": rotation}, **options)
         toys.train(method)
         ended.append(method.state_dict())
     assert all(torch.equal(value, ended[1][name]) for name, value in ended[0].items())

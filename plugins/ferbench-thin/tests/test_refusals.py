@@ -38,6 +38,24 @@ def test_an_option_out_of_range(name: str, value: object, allowed: str, paper: s
     assert repr(value) in told.value.found
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"architecture": "baseline", "depth": 4}, "depth"),
+        ({"architecture": "baseline", "expert_hidden": [8]}, "expert_hidden"),
+        ({"architecture": "baseline", "record_gate": True}, "record_gate"),
+        ({"architecture": "ensemble", "gate_norm": "batch-norm"}, "gate_norm"),
+        ({"architecture": "tree-gated", "gate_input": "map"}, "gate_input"),
+        ({"architecture": "exogenous-gated", "dispelling": 0.1}, "dispelling"),
+        ({"architecture": "thin", "hidden": [64]}, "hidden"),
+        ({"architecture": "thin", "bn_trunk": True}, "bn_trunk"),
+    ],
+)
+def test_an_option_that_would_be_ignored(options: dict[str, object], name: str) -> None:
+    with pytest.raises(ConfigError, match=f"no {name}: the architecture {options['architecture']}"):
+        parse_options(ThinOptions, options, "entry 'mine'")
+
+
 def test_hidden_layers_have_units() -> None:
     with pytest.raises(ConfigError, match=r"expert_hidden.*greater than or equal to 1"):
         parse_options(ThinOptions, {"expert_hidden": [32, 0]}, "entry 'mine'")

@@ -30,9 +30,9 @@ class EACOptions(Options):
         default=30**0.5, ge=0, le=128, description="standard deviation, in grey levels, of noise on half of the images"
     )
     shift: int = Field(default=0, ge=0, le=64, description="largest shift in pixels, of both views alike")
-    epochs: int = Field(default=60, ge=1, le=10_000)
-    batch_size: int = Field(default=32, ge=2, le=8192)
-    lr: float = Field(default=1e-4, gt=0, le=10)
+    epochs: int = Field(default=60, ge=1, le=10_000, json_schema_extra={"code": 60})
+    batch_size: int = Field(default=32, ge=2, le=8192, json_schema_extra={"code": 32})
+    lr: float = Field(default=1e-4, gt=0, le=10, json_schema_extra={"code": 1e-4})
     weight_decay: float = Field(default=1e-4, ge=0, le=1)
     decay: float = Field(
         default=0.9,

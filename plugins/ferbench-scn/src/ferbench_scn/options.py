@@ -36,12 +36,12 @@ class SCNOptions(Options):
         json_schema_extra={"paper": 0.2},
     )
     relabel_group: Literal["low", "all"] = Field(
-        default="low", description="who may be relabelled", json_schema_extra={"paper": "low"}
+        default="low", description="who may be relabelled", json_schema_extra={"paper": "low", "code": "all"}
     )
-    epochs: int = Field(default=70, ge=1, le=10_000)
-    batch_size: int = Field(default=64, ge=2, le=8192, json_schema_extra={"paper": 1024})
-    lr: float = Field(default=1e-3, gt=0, le=10, json_schema_extra={"paper": 0.1})
-    weight_decay: float = Field(default=1e-4, ge=0, le=1)
+    epochs: int = Field(default=70, ge=1, le=10_000, json_schema_extra={"code": 70})
+    batch_size: int = Field(default=64, ge=2, le=8192, json_schema_extra={"paper": 1024, "code": 64})
+    lr: float = Field(default=1e-3, gt=0, le=10, json_schema_extra={"paper": 0.1, "code": 1e-3})
+    weight_decay: float = Field(default=1e-4, ge=0, le=1, json_schema_extra={"code": 1e-4})
     decay: float = Field(default=0.9, gt=0, le=1, description="the learning rate's factor after each epoch")
     augment: Literal["none", "light", "published"] = Field(
         default="published", description="light: flip and shift; published: flip or noise, then erasing"

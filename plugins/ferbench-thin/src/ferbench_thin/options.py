@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ferbench import Options
 
@@ -98,6 +98,26 @@ class ThinOptions(NetworkOptions):
         default="none", description="scaling of the tree's input; the paper is silent"
     )
     record_gate: bool = Field(default=False, description="store the weights of the ensemble for each test image")
+
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> Self:
+        gated = {"tree-gated", "exogenous-gated", "thin"}
+        users = {
+            "hidden": {"baseline"},
+            "expert_hidden": {"ensemble", *gated},
+            "depth": {"ensemble", *gated},
+            "gate_norm": gated,
+            "record_gate": gated,
+            "gate_input": {"exogenous-gated", "thin"},
+            "dispelling": {"thin"},
+        }
+        unused = {name for name, architectures in users.items() if self.architecture not in architectures}
+        if self.trunk != "vgg16":
+            unused.add("bn_trunk")
+        for name in sorted(unused):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"no {name}: the architecture {self.architecture} on {self.trunk} has no use for it")
+        return self
 
 
 class OracleOptions(NetworkOptions):
