@@ -103,7 +103,8 @@ def mutual_information_gap(given: Representations, options: MutualInformationOpt
         "shuffles": SHUFFLES,
         "chosen_step": chosen,
     }
-    gap = bounds["expression-expression"] - bounds["expression-identity"]
+    # A critic that says nothing attains 0: a bound below it is worse than none, and no information to be subtracted.
+    gap = max(0.0, bounds["expression-expression"]) - max(0.0, bounds["expression-identity"])
     return Measured({**bounds, "gap": gap}, settings=settings)
 
 

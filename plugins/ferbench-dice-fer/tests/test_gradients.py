@@ -108,7 +108,8 @@ class SecondStage:
         total = torch.zeros(())
         for side in SIDES:
             codes, own = expression[side].codes, identity[side].codes
-            found = self.method.identity_statistics.of(side)(identity[side].maps, torch.cat([codes, own], dim=1))
+            told = torch.cat([codes.detach(), own], dim=1)  # eq. 9 changes I alone
+            found = self.method.identity_statistics.of(side)(identity[side].maps, told)
             real, fake = self._told(side, codes, own)
             minimax = options.adversary == "minimax"
             caught = -_says(real, 1) - _says(fake, 0) if minimax else _says(fake, 1)

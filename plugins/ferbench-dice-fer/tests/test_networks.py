@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
 from ferbench.errors import ConfigError
 from ferbench.train import build_backbone
-from ferbench_dice_fer.equations import donsker_varadhan, jensen_shannon
+from ferbench_dice_fer.equations import Estimation, donsker_varadhan, jensen_shannon
 from ferbench_dice_fer.networks import Discriminator, Encoder, Encoders, Statistics
 
 
@@ -76,7 +79,7 @@ def test_separate_encoders_have_an_image_each_and_a_mean_at_test() -> None:
 
 
 def test_the_statistics_networks_have_the_papers_ancestors_sizes() -> None:
-    statistics = Statistics((512, 4, 4), 64, 512, donsker_varadhan, "sum")
+    statistics = Statistics((512, 4, 4), 64, 512, Estimation(donsker_varadhan, "sum", "all"))
     assert linear_layers(statistics.whole) == [(512 * 16 + 64, 512), (512, 512), (512, 1)]
     convolutions = [part for part in statistics.places if isinstance(part, torch.nn.Conv2d)]
     assert [(one.in_channels, one.out_channels, one.kernel_size) for one in convolutions] == [
@@ -87,7 +90,7 @@ def test_the_statistics_networks_have_the_papers_ancestors_sizes() -> None:
 
 
 def test_information_is_of_scores_of_own_and_of_rolled_representations() -> None:
-    statistics = Statistics((5, 2, 3), 4, 8, donsker_varadhan, "sum")
+    statistics = Statistics((5, 2, 3), 4, 8, Estimation(donsker_varadhan, "sum", "rolled"))
     maps, codes = torch.randn(7, 5, 2, 3), torch.randn(7, 4)
     others = torch.cat([codes[-1:], codes[:-1]])
 
@@ -107,22 +110,56 @@ def test_information_is_of_scores_of_own_and_of_rolled_representations() -> None
     ]
     assert found.places.item() == pytest.approx(sum(each), abs=1e-5)
     assert found.weighted(0.5, 2.0).item() == pytest.approx(0.5 * found.whole.item() + 2 * sum(each), abs=1e-5)
-    statistics.reduction = "mean"
+    statistics.form = replace(statistics.form, locations="mean")
     assert statistics(maps, codes).places.item() == pytest.approx(sum(each) / 6, abs=1e-5)
-    statistics.estimator = jensen_shannon
+    statistics.form = replace(statistics.form, estimator=jensen_shannon)
     assert statistics(maps, codes).whole.item() == pytest.approx(
         jensen_shannon(whole(codes), whole(others)).item(), abs=1e-5
     )
 
 
-def test_what_belongs_together_is_found() -> None:
+def test_information_beside_all_is_of_the_scores_that_each_pair_has_by_itself() -> None:
+    """The first layers see maps and codes apart; what comes out is what the networks say of both together."""
+    statistics = Statistics((5, 2, 3), 4, 8, Estimation(donsker_varadhan, "sum", "all"))
+    maps, codes = torch.randn(7, 5, 2, 3), torch.randn(7, 4)
+    whole, places = torch.zeros(7, 7), torch.zeros(7, 7, 6)
+    for one in range(7):
+        for other in range(7):
+            whole[one, other] = statistics.whole(torch.cat([maps[one].flatten(), codes[other]]))
+            tiled = codes[other][:, None, None].expand(-1, 2, 3)
+            places[one, other] = statistics.places(torch.cat([maps[one], tiled])[None]).flatten()
+    found = statistics(maps, codes)
+    expected = donsker_varadhan(whole.diagonal(), whole.flatten())
+    assert found.whole.item() == pytest.approx(expected.item(), abs=1e-5)
+    own = torch.stack([places[one, one] for one in range(7)])
+    assert found.places.item() == pytest.approx(donsker_varadhan(own, places.flatten(0, 1)).sum().item(), abs=1e-5)
+
+
+@pytest.mark.parametrize(("negatives", "bounded"), [("all", True), ("rolled", False)])
+def test_only_beside_all_the_estimate_stays_below_what_a_batch_can_tell(negatives: str, bounded: bool) -> None:
+    """Maps and codes without anything in common, each its own: a critic that knows them by heart is sure of each."""
+    torch.manual_seed(0)
+    statistics = Statistics((4, 1, 1), 4, 32, Estimation(donsker_varadhan, "sum", negatives))
+    maps, codes = torch.randn(8, 4, 1, 1), torch.randn(8, 4)
+    adam = torch.optim.Adam(statistics.parameters(), lr=1e-2)
+    for _ in range(400):
+        loss = -statistics(maps, codes).whole
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert (-loss.item() < math.log(8)) == bounded
+    assert -loss.item() > 1.5
+
+
+@pytest.mark.parametrize("negatives", ["all", "rolled"])
+def test_what_belongs_together_is_found(negatives: str) -> None:
     """A trained critic's bound rises where representation and map share something, and stays near 0 where not."""
     torch.manual_seed(0)
     shared = torch.randn(64, 2)
     maps = shared[:, :, None, None] + 0.1 * torch.randn(64, 2, 2, 2)
     found = {}
     for name, codes in (("related", shared), ("unrelated", torch.randn(64, 2))):
-        statistics = Statistics((2, 2, 2), 2, 16, donsker_varadhan, "mean")
+        statistics = Statistics((2, 2, 2), 2, 16, Estimation(donsker_varadhan, "mean", negatives))
         adam = torch.optim.Adam(statistics.parameters(), lr=1e-2)
         for _ in range(30):
             order = torch.randperm(64)

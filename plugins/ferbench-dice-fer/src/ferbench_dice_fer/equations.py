@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 Estimator = Callable[[Tensor, Tensor], Tensor]
+Negatives = Literal["all", "rolled"]
 Form = Literal["non-saturating", "minimax"]
 Reduction = Literal["sum", "mean"]
 
@@ -47,9 +50,38 @@ def jensen_shannon(joint: Tensor, product: Tensor) -> Tensor:
 ESTIMATORS: dict[Literal["dv", "jsd"], Estimator] = {"dv": donsker_varadhan, "jsd": jensen_shannon}
 
 
+@dataclass(frozen=True)
+class Estimation:
+    """How mutual information is estimated.
+
+    Attributes:
+        estimator: from scores of pairs that belong together, and of pairs drawn independently.
+        locations: how those of the locations are put together.
+        negatives: `all`: everything in the batch beside everything; `rolled`: beside the next alone.
+    """
+
+    estimator: Estimator
+    locations: Reduction
+    negatives: Negatives
+
+
 def rolled(values: Tensor) -> Tensor:
     """Return (B, …) values each in the place of the next: partners drawn independently, for a shuffled batch."""
     return values.roll(1, dims=0)
+
+
+def joint_and_product(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Split scores (B, B, …) of everything beside everything into those of p(m, z) and of p(m) p(z).
+
+    The product of a batch's own marginals holds its own pairs too, each once in B: so eq. 3 stays below log B, which is
+    all that B pairs can tell. Against partners that are drawn once, (B,), it has no upper limit: there a critic may be
+    sure of each by chance.
+
+    Returns:
+        (B, …) and (B · B, …).
+    """
+    own = torch.arange(len(scores), device=scores.device)
+    return scores[own, own], scores.flatten(0, 1)
 
 
 def over_locations(estimates: Tensor, reduction: Reduction) -> Tensor:

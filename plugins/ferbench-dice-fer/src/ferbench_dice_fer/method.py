@@ -50,7 +50,8 @@ class DiceFER(TrainingRecipe):
         context.log("adversarial", confusion)
         context.minimise(-confusion, "discriminator")
 
-        objective = self._identity_objective(expression, identity, context)
+        # Eq. 9 is about what E leaves: it changes I alone, whether or not E is trained on.
+        objective = self._identity_objective(expression.codes.detach(), identity, context)
         if self.options.zeta > 0:
             told = self._told_apart(expression.codes, identity.codes, order)
             caught = torch.stack([deception(real, fake, self.options.adversary) for real, fake in told]).sum()
@@ -59,9 +60,9 @@ class DiceFER(TrainingRecipe):
             objective = objective + self._expression_objective(expression, context)
         context.minimise(-objective, "identity")
 
-    def _identity_objective(self, expression: Encoded, identity: Encoded, context: Context) -> Tensor:
-        """Return L_MI^id, of each image with its T = [E, I] (eq. 9)."""
-        both = torch.cat([expression.codes, identity.codes], dim=2)
+    def _identity_objective(self, expression: Tensor, identity: Encoded, context: Context) -> Tensor:
+        """Return L_MI^id, of each image with its T = [E, I] (eq. 9), E being codes (B, 2, D)."""
+        both = torch.cat([expression, identity.codes], dim=2)
         total = both.new_zeros(())
         for side in SIDES:
             found = self.identity_statistics.of(side)(identity.maps[:, side], both[:, side])

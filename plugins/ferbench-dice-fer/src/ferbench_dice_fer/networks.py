@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from ferbench.errors import ConfigError
 from ferbench.train import Context, feature_map, feature_width, pooled_map
-from ferbench_dice_fer.equations import Estimator, Reduction, over_locations, rolled
+from ferbench_dice_fer.equations import Estimation, joint_and_product, over_locations, rolled
 
 Part = TypeVar("Part", bound=nn.Module)
 
@@ -150,13 +150,10 @@ class Statistics(nn.Module):
         map_shape: (C, h, w).
         width: of the representation, R.
         hidden: units of each hidden layer.
-        estimator: of the mutual information from scores.
-        reduction: of the locations.
+        form: how the mutual information is estimated from scores.
     """
 
-    def __init__(
-        self, map_shape: tuple[int, int, int], width: int, hidden: int, estimator: Estimator, reduction: Reduction
-    ) -> None:
+    def __init__(self, map_shape: tuple[int, int, int], width: int, hidden: int, form: Estimation) -> None:
         super().__init__()
         channels, height, across = map_shape
         self.whole = perceptron(channels * height * across + width, hidden, hidden, 1)
@@ -167,7 +164,7 @@ class Statistics(nn.Module):
             nn.ReLU(),
             nn.Conv2d(hidden, 1, 1),
         )
-        self.estimator, self.reduction = estimator, reduction
+        self.form = form
 
     def forward(self, maps: Tensor, representations: Tensor) -> Information:
         """Estimate the mutual information over a batch (eq. 3 to 5).
@@ -176,10 +173,33 @@ class Statistics(nn.Module):
             maps: (B, C, h, w) of images.
             representations: (B, R), each belonging to the map in its place; to the other maps it does not.
         """
-        others = rolled(representations)
-        whole = self.estimator(self._of_whole(maps, representations), self._of_whole(maps, others))
-        places = self.estimator(self._of_places(maps, representations), self._of_places(maps, others))
-        return Information(whole, over_locations(places, self.reduction))
+        if self.form.negatives == "rolled":
+            others = rolled(representations)
+            whole = self._of_whole(maps, representations), self._of_whole(maps, others)
+            places = self._of_places(maps, representations), self._of_places(maps, others)
+        else:
+            whole = joint_and_product(self._whole_of_all(maps, representations))
+            places = joint_and_product(self._places_of_all(maps, representations))
+        return Information(
+            self.form.estimator(*whole), over_locations(self.form.estimator(*places), self.form.locations)
+        )
+
+    def _whole_of_all(self, maps: Tensor, representations: Tensor) -> Tensor:
+        """Return scores (B, B) of every map beside every representation; each is multiplied by its weights once."""
+        flat, first = maps.flatten(1), cast("nn.Linear", self.whole[0])
+        of_map, of_code = first.weight[:, : flat.shape[1]], first.weight[:, flat.shape[1] :]
+        hidden = (flat @ of_map.T)[:, None] + nn.functional.linear(representations, of_code, first.bias)[None]
+        scores: Tensor = self.whole[1:](hidden)
+        return scores.squeeze(2).float()
+
+    def _places_of_all(self, maps: Tensor, representations: Tensor) -> Tensor:
+        """Return scores (B, B, h · w)."""
+        first, count = cast("nn.Conv2d", self.places[0]), len(maps)
+        of_map, of_code = first.weight[:, : maps.shape[1], 0, 0], first.weight[:, maps.shape[1] :, 0, 0]
+        beside = nn.functional.linear(representations, of_code, first.bias)[None, :, :, None, None]
+        hidden = torch.einsum("bchw,dc->bdhw", maps, of_map)[:, None] + beside
+        scores: Tensor = self.places[1:](hidden.flatten(0, 1))
+        return scores.reshape(count, count, -1).float()
 
     def _of_whole(self, maps: Tensor, representations: Tensor) -> Tensor:
         """Return scores (B,)."""

@@ -41,6 +41,12 @@ class DiceFEROptions(Options):
         description="dv: Donsker-Varadhan (eq. 3); jsd: Jensen-Shannon, as in Deep InfoMax",
         json_schema_extra={"paper": "dv"},
     )
+    negatives: Literal["all", "rolled"] = Field(
+        default="all",
+        description="pairs that do not belong together: everything in the batch beside everything, which keeps eq. 3 "
+        "below the logarithm of the pairs; or each beside the next alone, whose estimate has no upper limit and was "
+        "seen to grow without end",
+    )
     local: Literal["sum", "mean"] = Field(
         default="sum",
         description="how the locations' mutual information is put together (eq. 5)",

@@ -26,7 +26,7 @@ from ferbench.train import (
     pretrained_backbone,
     unfreeze,
 )
-from ferbench_dice_fer.equations import ESTIMATORS
+from ferbench_dice_fer.equations import ESTIMATORS, Estimation
 from ferbench_dice_fer.images import TurnFlip
 from ferbench_dice_fer.networks import Discriminator, Encoder, Encoders, Sides, Statistics, perceptron
 from ferbench_dice_fer.options import DiceFEROptions
@@ -134,4 +134,5 @@ class TrainingRecipe(Method[DiceFEROptions]):
     def _statistics(self, width: int) -> Statistics:
         options = self.options
         shape = self.expression.of(0).map_shape
-        return Statistics(shape, width, options.statistics_width, ESTIMATORS[options.estimator], options.local)
+        form = Estimation(ESTIMATORS[options.estimator], options.local, options.negatives)
+        return Statistics(shape, width, options.statistics_width, form)
