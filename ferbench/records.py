@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,13 +197,13 @@ class RecordStore:
                     shutil.copy(source / name, folder / name)
             _write_sums(folder)
 
-    def without_state(self, identity: str) -> None:
-        """Remove the method's kept parameters from a copied record."""
+    def reduce(self, identity: str, names: Iterable[str]) -> None:
+        """Remove from a copied record whatever has another name than these."""
         folder = self.records / identity
-        if (folder / STATE).is_file():
-            (folder / STATE).unlink()
-            (folder / SUMS).unlink()
-            _write_sums(folder)
+        for name in set(_visible(folder)).difference(names, [SUMS]):
+            (folder / name).unlink()
+        (folder / SUMS).unlink()
+        _write_sums(folder)
 
     def read(self, identity: str) -> Record:
         """Read a record and check that it is as it was written.

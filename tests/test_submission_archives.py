@@ -57,7 +57,7 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     bomb = an_archive(tmp_path / "x.zip", "submission.json", content=b"0" * 5_000_000)
     assert bomb.stat().st_size < 10_000
     with pytest.raises(RefusedArchiveError, match="unpacks to more than 1000000 bytes"):
-        unpack(bomb, tmp_path / "out", Limits(file=1_000_000))
+        unpack(bomb, tmp_path / "out", Limits(text=1_000_000))
     with pytest.raises(RefusedArchiveError, match="unpacks to more than"):
         unpack(bomb, tmp_path / "out2", Limits(total=1_000_000))
     with pytest.raises(RefusedArchiveError, match="at most 100 are read"):
@@ -77,7 +77,7 @@ def test_a_size_that_is_a_lie_does_not_help(tmp_path: Path) -> None:
         struct.pack_into("<I", data, data.index(signature) + offset, 10)
     bomb.write_bytes(bytes(data))
     with pytest.raises(RefusedArchiveError):
-        unpack(bomb, tmp_path / "out", Limits(file=1_000_000))
+        unpack(bomb, tmp_path / "out", Limits(text=1_000_000))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all" * 100])
@@ -93,4 +93,12 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
         data[data.index(signature) + offset] |= 1
     (tmp_path / "x.zip").write_bytes(bytes(data))
     with pytest.raises(RefusedArchiveError, match="no sound zip"):
+        unpack(tmp_path / "x.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_packings_that_unpack_without_measure_are_refused(packing: int, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", packing) as archive:
+        archive.writestr("submission.json", b"0" * 5_000_000)
+    with pytest.raises(RefusedArchiveError, match="packed otherwise than by deflating"):
         unpack(tmp_path / "x.zip", tmp_path / "out")

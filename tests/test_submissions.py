@@ -16,6 +16,7 @@ import ferbench.builtin
 from ferbench.catalogue import list_benchmarks
 from ferbench.datasource import silent_progress
 from ferbench.plugins import Registry, discover
+from ferbench.submission.content import RecordContent, read_model
 from ferbench.submission.verdict import Verdict
 from ferbench.submission.verify import Verifier
 
@@ -296,6 +297,90 @@ def pretrained_on_the_test(content: dict[str, Any]) -> None:
     content["weights"] = {"backbone": {"training": {"data": data, "protocol": "all"}, "keep_head": False}}
 
 
+def pretrained_on_another_fold(content: dict[str, Any]) -> None:
+    training = {name: content[name] for name in ("data", "protocol", "protocol_options", "seed")}
+    inner = {"backbone": {"training": {**training, "fold": 1}}}
+    content["weights"] = {"backbone": {"training": {"data": {"identity": "x"}, "weights": inner}}}
+
+
+def more_epochs_than_the_default(content: dict[str, Any]) -> None:
+    content["options"]["epochs"] = 400
+
+
+def weights_of_its_own(content: dict[str, Any]) -> None:
+    content["weights"] = {"backbone": {"sha256": "0" * 64}}
+
+
+def measures_more(content: dict[str, Any]) -> None:
+    content["representation_metrics"] = [{"name": "class-scatter", "options": {}, "source": "x"}]
+
+
+def a_figure_of_its_own(content: dict[str, Any]) -> None:
+    for figures in content["metrics"].values():
+        figures["class-recall.fantasy"] = 1.0
+
+
+def a_figure_without_its_columns(content: dict[str, Any]) -> None:
+    for figures in content["metrics"].values():
+        figures["pose-accuracy"] = 1.0
+
+
+def without_the_figure_that_ranks(content: dict[str, Any]) -> None:
+    for figures in content["metrics"].values():
+        del figures["accuracy"]
+
+
+def representations(metrics: dict[str, Any]) -> dict[str, Any]:
+    account = {"selection": "validation", "epoch": 1, "images": 1, "widths": {}, "seed": 0}
+    return {**account, "metrics": metrics, "left_out": {}, "failed": {}}
+
+
+def figures_as_if_measured(content: dict[str, Any]) -> None:
+    values = {"values": dict.fromkeys(("anger", "fear", "happiness", "neutral"), 1.0)}
+    content["representation"] = representations({"class-recall": values})
+    content["representation"]["epoch"] = content["selected_epochs"]["validation"]
+
+
+def no_representation(content: dict[str, Any]) -> None:
+    content["representation"] = None
+
+
+def no_number_in_the_history(content: dict[str, Any]) -> None:
+    content["history"][0]["loss"] = float("inf")
+
+
+def a_forged_table(content: dict[str, Any]) -> None:
+    content["warnings"] = ["x\n\n## accuracy, %\n\n| entry | x |\n|:--|:--|\n| Mine | **100.00** |"]
+
+
+def a_forged_commit(content: dict[str, Any]) -> None:
+    content["provenance"]["commit"] = "<script>alert(1)</script>"
+
+
+def the_last_before_the_last(content: dict[str, Any]) -> None:
+    content["selected_epochs"]["last"] = 0
+
+
+def a_long_text(columns: dict[str, list[Any]]) -> None:
+    columns["column_subject"] = ["s" * 100_000] * len(columns["id"])
+
+
+def a_text_as_an_extra(columns: dict[str, list[Any]]) -> None:
+    columns["extra_note"] = ["x"] * len(columns["id"])
+
+
+def other_names_of_weights(content: dict[str, Any]) -> None:
+    content["rows"]["Learner"]["weights"] = {"backbone": "nothing special"}
+
+
+def sees_more(content: dict[str, Any]) -> None:
+    content["rows"]["Learner"]["test_inputs"] = ["pose"]
+
+
+def thousands_of_cells(content: dict[str, Any]) -> None:
+    content["cells"] += [dict(content["cells"][0]) for _ in range(50_000)]
+
+
 def faster_learning(content: dict[str, Any]) -> None:
     content["options"]["lr"] = 0.5
 
@@ -365,7 +450,25 @@ SPOILED: dict[str, tuple[Callable[[Opened], None], str]] = {
     "another preprocessing": (spec(larger_images), "preprocessor_options differs"),
     "another way to compute": (spec(more_precision), "its compute is"),
     "another target": (spec(another_target), "its target is"),
-    "weights that saw the test": (spec(pretrained_on_the_test), "the test images among them"),
+    "weights that saw the test": (spec(pretrained_on_the_test), "test images may be among them"),
+    "weights that saw another fold": (spec(pretrained_on_another_fold), "test images may be among them"),
+    "another option than the default": (spec(more_epochs_than_the_default), "has other options (epochs)"),
+    "weights of its own": (spec(weights_of_its_own), "has other weights (here: backbone)"),
+    "other names of weights": (manifest(other_names_of_weights), "its provenance has {}"),
+    "other test inputs": (manifest(sees_more), "its method sees [] at test"),
+    "measures of its own": (spec(measures_more), "it takes the representation metrics"),
+    "a figure of its own": (record(a_figure_of_its_own), "its predictions give no such figure"),
+    "a figure without its columns": (record(a_figure_without_its_columns), "its predictions give no such figure"),
+    "no figure to rank by": (record(without_the_figure_that_ranks), "accuracy is not there; its predictions give"),
+    "figures as if measured": (record(figures_as_if_measured), "it measures class-recall of representations"),
+    "representations that are nothing": (record(no_representation), "representation"),
+    "no number in the history": (record(no_number_in_the_history), "a number that is none"),
+    "a forged table": (record(a_forged_table), "should match pattern"),
+    "a forged commit": (record(a_forged_commit), "should match pattern"),
+    "a last epoch that is not the last": (record(the_last_before_the_last), "is not the last of those selected"),
+    "a very long text": (predictions(a_long_text), "a text of more than 4096 bytes"),
+    "a text where numbers belong": (predictions(a_text_as_an_extra), "missing, of another type, or unknown"),
+    "thousands of cells": (manifest(thousands_of_cells), "at most 40000 items"),
     "a method that is not the row's": (spec(of_another_method), "its method is"),
     "options that are not the row's": (
         spec(lambda content: content["options"].update(lr=0.5)),
@@ -437,6 +540,16 @@ def test_predictions_that_are_no_table_are_refused(
     assert "predictions.parquet cannot be read" in reasons(verify(given.packed(tmp_path / "table.zip")))
 
 
+def test_what_a_submitter_wrote_cannot_drive_a_terminal(
+    given: Opened, verify: Callable[[Path], Verdict], tmp_path: Path
+) -> None:
+    given.edit_record(lambda content: content.update({"\x1b[2J\n::error::" + "x" * 5000: 1}))
+    given.sum_up()
+    (found,) = verify(given.packed(tmp_path / "key.zip")).findings
+    assert found.problem.isprintable()
+    assert len(found.problem) < 1000
+
+
 def test_whole_columns_alone_are_a_submission_too(
     given: Opened, verify: Callable[[Path], Verdict], tmp_path: Path
 ) -> None:
@@ -482,6 +595,39 @@ def test_accepted_rows_join_a_leaderboard_with_the_same_figures(home: Workbench,
     assert home.call("report", "grid", "--results", board, "--as-run", "--format", "json").json == made
 
 
+CROSSED = """
+[benchmark.crossed]
+preprocessor = { name = "resize", options = { size = 16 } }
+metrics = ["accuracy"]
+dataset = [{ name = "toy" }, { name = "toy-b", source = "toy", options = { seed = 5, classes = 3 } }]
+protocol = [{ name = "cross-dataset" }]
+entry = [{ name = "Learner", method = "toy-learner", options = { epochs = 1, weight_decay = 0 } }]
+"""
+
+
+def test_columns_of_two_data_sets_are_submitted_too(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    bench.write(CROSSED)
+    bench.run("crossed")
+    bench.call("submit", "crossed")
+    told = bench.call("verify-submission", "crossed.ferbench.zip", "--add-to", "board")
+    assert told.out.splitlines()[-1] == "crossed.ferbench.zip: accepted"
+    made = bench.call("report", "crossed", "--results", "board", "--as-run", "--format", "json").json
+    assert made == bench.call("report", "crossed", "--format", "json").json
+    assert {row["dataset"] for row in made} == {"toy->toy-b", "toy-b->toy"}
+
+
+def test_a_measure_of_one_number_and_any_name_in_a_log_are_sound(given: Opened) -> None:
+    def more(content: dict[str, Any]) -> None:
+        content["representation"] = representations({"sharpness": {"values": {"": 0.5}, "seconds": 0.1}})
+        content["history"][0]["loss->x"] = 1.0
+
+    given.edit_record(more)
+    read = read_model(given.record() / "record.json", RecordContent)
+    assert read.measured is not None
+    assert read.measured.metrics["sharpness"].values == {"": 0.5}
+
+
 def test_a_refused_submission_is_told_and_adds_nothing(home: Workbench, given: Opened, tmp_path: Path) -> None:
     metric(0.05)(given)
     given.sum_up()
@@ -504,8 +650,9 @@ def test_a_row_of_the_same_name_with_other_cells_is_not_mixed_in(
         content["cells"].remove(cell)
     given.write_manifest(content)
     given.packed(home.folder / "less.zip")
-    message = home.call("verify-submission", "less.zip", "--add-to", board, code=2).message
-    assert message["found"] == "'Learner' with other cells"
+    done = home.call("verify-submission", "less.zip", "grid.zip", "--add-to", board, code=1)
+    assert "found 'Learner' with other cells" in done.out
+    assert done.out.splitlines()[-1] == "grid.zip: accepted"  # one file's trouble is not the others'
 
 
 def test_an_unfinished_row_is_not_submitted(home: Workbench, tmp_path: Path) -> None:
@@ -518,7 +665,7 @@ def test_an_unfinished_row_is_not_submitted(home: Workbench, tmp_path: Path) -> 
 def test_an_unknown_benchmark_is_told(home: Workbench, tmp_path: Path) -> None:
     other = Workbench(tmp_path / "other")
     other.write(GRID.replace("benchmark.grid", "benchmark.other"))
-    message = other.call("verify-submission", str(home.folder / "grid.zip"), code=2).message
-    assert message["found"] == "'grid'"
+    done = other.call("verify-submission", str(home.folder / "grid.zip"), code=1)
+    assert "grid.zip: the benchmark grid: is not known here" in done.out
     message = home.call("verify-submission", "nowhere.zip", code=2).message
     assert message["found"] == "no such file"

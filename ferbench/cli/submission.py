@@ -69,6 +69,7 @@ def verify_command(
     from ferbench.catalogue import list_benchmarks
     from ferbench.plugins import discover
     from ferbench.run.display import RunDisplay
+    from ferbench.submission.accept import TakenError
     from ferbench.submission.verify import Verifier
 
     for file in files:
@@ -84,7 +85,10 @@ def verify_command(
         for file in files:
             with verifier.opened(file) as (verdict, manifest, store):
                 if verdict.accepted and add_to is not None and manifest is not None:
-                    _add(verifier, manifest, store, add_to)
+                    try:
+                        _add(verifier, manifest, store, add_to)
+                    except TakenError as error:  # the other files are told of too
+                        verdict.refuse(error.where, f"expected {error.expected}; found {error.found}; {error.remedy}")
                 told.append((file, verdict))
     if as_json:
         typer.echo(json.dumps([_as_json(file, verdict) for file, verdict in told], indent=1))

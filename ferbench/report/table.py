@@ -62,8 +62,8 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
             values = dict(_values(record, selection, current, registry))
             shown = [part for name in named for part in parts_of(name, values)]
             if selection == "validation":  # the only epoch whose representations were measured
-                measured = record.representation()
-                shown += [name for name in measured if sheet.of_representations(name)]
+                measured = {n: v for n, v in record.representation().items() if sheet.of_representations(n)}
+                shown += measured
                 values |= measured
             where = {**base, "fold": cell.fold, "seed": cell.seed, "selection": selection}
             found = [name for name in shown if values.get(name) is not None]

@@ -16,6 +16,10 @@ from ferbench.submission.content import Manifest
 ABSENT = "not submitted"
 
 
+class TakenError(InputError):
+    """A row's name is taken in the leaderboard."""
+
+
 def add_rows(
     manifest: Manifest, store: RecordStore, target: Path, blank: Sheet, columns: Sequence[Column], benchmark: Benchmark
 ) -> tuple[str, ...]:
@@ -36,7 +40,7 @@ def add_rows(
         The rows that were not there yet.
 
     Raises:
-        InputError: a row of that name is there with other cells.
+        TakenError: a row of that name is there with other cells.
     """
     there = load_sheet(target, blank.benchmark) if sheet_path(target, blank.benchmark).exists() else blank
     new = tuple(entry for entry in manifest.rows if not _is_there(entry, manifest, there, target))
@@ -67,7 +71,7 @@ def _is_there(entry: str, manifest: Manifest, sheet: Sheet, target: Path) -> boo
         return False
     if known == {cell.id for cell in manifest.cells if cell.entry == entry}:
         return True
-    raise InputError(
+    raise TakenError(
         expected=f"a new row, or {entry!r} with the cells that it has in the leaderboard",
         found=f"{entry!r} with other cells",
         where=str(target),

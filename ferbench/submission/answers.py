@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ferbench.errors import FerbenchError
@@ -19,8 +20,8 @@ from ferbench.run.faceless import with_unseen
 from ferbench.submission.content import RecordContent
 from ferbench.submission.ground import Ground
 
-MOST_VALUES = 1 << 26
-"""Numbers of one column of predictions that are read."""
+MOST_VALUES, WIDEST, LONGEST_TEXT = 1 << 26, 1 << 14, 4096
+"""Numbers of one column of predictions that are read, in all and in a row; bytes of one text."""
 
 SAME = 1e-6
 """How far a figure may lie from the one found here: another processor adds up in another order."""
@@ -31,24 +32,40 @@ class UnreadableError(Exception):
 
 
 def read_answers(path: Path, content: RecordContent, known: Ground) -> dict[int, Predictions]:
-    """Read the predictions of every selected epoch, once their size has been looked at."""
+    """Read the predictions of every selected epoch, once their kinds and their size have been looked at.
+
+    Raises:
+        UnreadableError: they are of another form, too large, or not those of the record.
+    """
     epochs = sorted(set(content.selected_epochs.values()))
     try:
-        file = pq.ParquetFile(path)
-        _check_size(file, len(epochs) * len(known.ids))
-        table = file.read()
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise UnreadableError(f"{PREDICTIONS} cannot be read: {error}") from error
-    _check_types(table)
-    if sorted(set(table.column("epoch").to_pylist())) != epochs:
-        raise UnreadableError(f"{PREDICTIONS} holds other epochs than the selected ones, {epochs}")
-    total, made = hashlib.sha256(), {}
-    for epoch in epochs:
-        made[epoch] = _of_epoch(table.filter(pa.compute.equal(table.column("epoch"), epoch)), tuple(content.classes))
-        total.update(np.ascontiguousarray(made[epoch].probabilities).tobytes())
+        table = _read(path, len(epochs) * len(known.ids))
+        if sorted(set(table.column("epoch").to_pylist())) != epochs:
+            raise UnreadableError(f"{PREDICTIONS} holds other epochs than the selected ones, {epochs}")
+        total, made = hashlib.sha256(), {}
+        for epoch in epochs:
+            part = table.filter(pc.equal(table.column("epoch"), epoch))
+            made[epoch] = _of_epoch(part, tuple(content.classes))
+            total.update(np.ascontiguousarray(made[epoch].probabilities).tobytes())
+    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise UnreadableError(f"{PREDICTIONS} cannot be read: {error or type(error).__name__}") from error
     if total.hexdigest() != content.predictions_sha256:
         raise UnreadableError(f"{PREDICTIONS} are not those whose hash the record has")
     return made
+
+
+def _read(path: Path, rows: int) -> pa.Table:
+    file = pq.ParquetFile(path)
+    _check_kinds(file.schema_arrow)
+    _check_size(file, rows)
+    texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+    table = pq.ParquetFile(path, read_dictionary=texts).read()  # a long text that stands in many rows is read once
+    for name in texts:
+        for chunk in table.column(name).chunks:
+            words = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+            if (pc.max(pc.binary_length(words)).as_py() or 0) > LONGEST_TEXT:
+                raise UnreadableError(f"{PREDICTIONS}, {name}: a text of more than {LONGEST_TEXT} bytes")
+    return table
 
 
 def _check_size(file: pq.ParquetFile, rows: int) -> None:
@@ -56,28 +73,38 @@ def _check_size(file: pq.ParquetFile, rows: int) -> None:
         raise UnreadableError(
             f"{PREDICTIONS} has {file.metadata.num_rows} rows; the test images of its selected epochs are {rows}"
         )
-    for group in range(file.metadata.num_row_groups):
-        for position in range(file.metadata.num_columns):
-            column = file.metadata.row_group(group).column(position)
-            if column.num_values > MOST_VALUES:
-                raise UnreadableError(f"{PREDICTIONS}, {column.path_in_schema}: {column.num_values} values")
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    for position in range(file.metadata.num_columns):
+        columns = [group.column(position) for group in groups]
+        values = sum(column.num_values for column in columns)
+        if values > min(MOST_VALUES, max(rows, 1) * WIDEST):
+            raise UnreadableError(f"{PREDICTIONS}, {columns[0].path_in_schema}: {values} values in {rows} rows")
 
 
-def _check_types(table: pa.Table) -> None:
-    required = {
+def _check_kinds(schema: pa.Schema) -> None:
+    """Refuse columns that predictions do not have, before any is read."""
+    required: dict[str, Callable[[pa.DataType], bool]] = {
         "epoch": pa.types.is_integer,
         "id": pa.types.is_string,
         "label": pa.types.is_integer,
         "probabilities": lambda kind: pa.types.is_list(kind) and pa.types.is_floating(kind.value_type),
     }
-    names = table.column_names
-    wrong = [
-        name for name, fits in required.items() if names.count(name) != 1 or not fits(table.schema.field(name).type)
-    ]
-    wrong += [name for name in names if name not in required and not name.startswith(("column_", "extra_"))]
-    wrong += [name for name in required if names.count(name) == 1 and table.column(name).null_count]
+    names = schema.names
+    wrong = [name for name, fits in required.items() if names.count(name) != 1 or not fits(schema.field(name).type)]
+    for field in schema:
+        if field.name not in required:
+            text = field.name.startswith("column_") and pa.types.is_string(field.type)
+            known = field.name.startswith(("column_", "extra_")) and _numeric(field.type)
+            wrong += [] if (text or known) and names.count(field.name) == 1 else [field.name]
     if wrong:
         raise UnreadableError(f"{PREDICTIONS}: {', '.join(wrong[:5])} missing, of another type, or unknown")
+
+
+def _numeric(kind: pa.DataType) -> bool:
+    """Return whether it is of numbers, or of lists of numbers."""
+    while pa.types.is_list(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
 def _of_epoch(table: pa.Table, classes: tuple[str, ...]) -> Predictions:
@@ -89,7 +116,7 @@ def _of_epoch(table: pa.Table, classes: tuple[str, ...]) -> Predictions:
         return Predictions(
             ids=np.asarray(table.column("id").to_pylist(), dtype=np.str_),
             probabilities=np.asarray(table.column("probabilities").to_pylist(), dtype=np.float32),
-            labels=table.column("label").to_numpy(),
+            labels=np.asarray(table.column("label").to_pylist(), dtype=np.int64),
             classes=classes,
             columns=group("column_"),
             extras=group("extra_"),

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench.places import explained
-from ferbench.records import DIAGNOSTICS, PREDICTIONS, RECORD, SUMS
+from ferbench.records import PREDICTIONS, RECORD, SUMS
+from ferbench.submission.content import MOST_CELLS
 
 MANIFEST = "submission.json"
-RECORD_FILES = (RECORD, PREDICTIONS, DIAGNOSTICS, SUMS)
+RECORD_FILES = (RECORD, PREDICTIONS, SUMS)
+PACKINGS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 _NAME = re.compile(r"submission\.json|records/[0-9a-f]{64}/(" + "|".join(map(re.escape, RECORD_FILES)) + ")")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -28,14 +30,20 @@ class Limits:
     Attributes:
         packed: bytes of the zip.
         files: how many files it holds.
-        file: bytes of one of them, unpacked.
+        text: bytes of a JSON file or a list of hashes, unpacked.
+        table: bytes of a table, unpacked from the zip.
         total: bytes of all of them, unpacked.
     """
 
     packed: int = 1 << 30
-    files: int = 40_000
-    file: int = 256 << 20
+    files: int = 3 * MOST_CELLS + 1
+    text: int = 16 << 20
+    table: int = 128 << 20
     total: int = 4 << 30
+
+    def of(self, name: str) -> int:
+        """Return what a file of this name may weigh."""
+        return self.table if name.endswith(".parquet") else self.text
 
 
 class RefusedArchiveError(Exception):
@@ -84,7 +92,7 @@ def unpack(path: Path, folder: Path, limits: Limits | None = None) -> None:
         with zipfile.ZipFile(path) as archive:
             room = limits.total
             for entry in _checked(archive, limits):
-                room -= _unpack_one(archive, entry, folder / entry.filename, min(limits.file, room))
+                room -= _unpack_one(archive, entry, folder / entry.filename, min(limits.of(entry.filename), room))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise RefusedArchiveError(f"no sound zip: {error or type(error).__name__}") from error
 
@@ -100,6 +108,8 @@ def _checked(archive: zipfile.ZipFile, limits: Limits) -> Iterator[zipfile.ZipIn
             raise RefusedArchiveError(f"a file called {entry.filename[:200]!r}, which no submission has")
         if kind not in {0, stat.S_IFREG}:
             raise RefusedArchiveError(f"{entry.filename} is no plain file")
+        if entry.compress_type not in PACKINGS:
+            raise RefusedArchiveError(f"{entry.filename} is packed otherwise than by deflating")
         if entry.filename in seen:
             raise RefusedArchiveError(f"{entry.filename} stands in it twice")
         seen.add(entry.filename)

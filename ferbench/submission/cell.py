@@ -4,47 +4,65 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ferbench.canonical import canonical_json, digest
 from ferbench.config import Benchmark
 from ferbench.metrics.classification import accuracy
 from ferbench.metrics.evaluate import evaluate
+from ferbench.options import parse_options
 from ferbench.plan import Column
 from ferbench.plugins import Registry
 from ferbench.predictions import Predictions
-from ferbench.records import PREDICTIONS, Record
+from ferbench.records import PREDICTIONS
 from ferbench.spec import PreparedSpec
 from ferbench.submission.answers import SAME, UnreadableError, problems_of_answers, read_answers
-from ferbench.submission.content import RecordContent, SubmittedCell
+from ferbench.submission.content import RecordContent, SubmittedCell, SubmittedRow
 from ferbench.submission.ground import Ground
 
 
-def problems_of(
-    cell: SubmittedCell, record: Record, content: RecordContent, known: Ground, registry: Registry
-) -> list[str]:
+@dataclass(frozen=True)
+class Submitted:
+    """A cell as it was submitted.
+
+    Attributes:
+        cell: where it claims to stand.
+        row: what its row says of itself.
+        folder: of its record, unpacked.
+        content: its `record.json`, of the right shape.
+    """
+
+    cell: SubmittedCell
+    row: SubmittedRow
+    folder: Path
+    content: RecordContent
+
+
+def problems_of(submitted: Submitted, known: Ground, registry: Registry) -> list[str]:
     """Return what is wrong with a submitted record; nothing when its figures follow from its predictions.
 
     Args:
-        cell: where it claims to stand.
-        record: as it lies in the unpacked submission.
-        content: its `record.json`, of the right shape.
+        submitted: the cell.
         known: the verifier's own account of that place.
-        registry: installed metrics.
+        registry: installed methods and metrics.
     """
-    found = [*_spec(cell, content, known), *_account(content, known)]
+    content = submitted.content
+    found = [*_spec(submitted.cell, content, known, registry), *_weights(submitted.row, content)]
+    found += [*_account(content, known), *_epochs(content), *_representation(content, known)]
     try:
-        by_epoch = read_answers(record.folder / PREDICTIONS, content, known)
+        by_epoch = read_answers(submitted.folder / PREDICTIONS, content, known)
     except UnreadableError as error:
         return [*found, str(error)]
     for epoch, made in by_epoch.items():
         found += [f"epoch {epoch}: {problem}" for problem in problems_of_answers(made, known)]
     if not found:
-        found += _figures(content, by_epoch, registry)
+        found += _figures(content, by_epoch, known.benchmark, registry)
     return found
 
 
-def _spec(cell: SubmittedCell, content: RecordContent, known: Ground) -> Iterator[str]:
+def _spec(cell: SubmittedCell, content: RecordContent, known: Ground, registry: Registry) -> Iterator[str]:
     """Compare what a record says it ran with the benchmark's column."""
     spec, column = content.spec, known.column
     try:
@@ -74,25 +92,54 @@ def _spec(cell: SubmittedCell, content: RecordContent, known: Ground) -> Iterato
     tested = column.data[1] if len(column.data) > 1 else None
     for name, given, own in (("data", spec.get("data"), column.data[0]), ("test", spec.get("test"), tested)):
         yield from (f"its {name}: {problem}" for problem in _data(given, own))
-    yield from _choice(cell, spec, benchmark)
+    taken = [{"name": one.name, "options": one.options} for one in known.measures]
+    given = [_without_code(one) for one in spec.get("representation_metrics", ()) if isinstance(one, Mapping)]
+    if not _alike(given, taken):
+        yield f"it takes the representation metrics {_short(given)}; this benchmark has {_short(taken)}"
+    yield from _choice(cell, spec, known, registry)
     yield from _leaks(spec, column)
 
 
-def _choice(cell: SubmittedCell, spec: Mapping[str, Any], benchmark: Benchmark) -> Iterator[str]:
-    """A row that the benchmark has may not be another method, or have other options, under its name."""
-    for entry in benchmark.entry:
-        if entry.name != cell.entry:
-            continue
-        if entry.method != cell.method:
-            yield f"the row {entry.name!r} of this benchmark is the method {entry.method!r}; name yours otherwise"
-            continue
-        given = spec.get("options")
-        options = given if isinstance(given, Mapping) else {}
-        wanted = {**entry.options, **entry.dataset_options.get(cell.dataset.split("->")[0], {})}
-        other = sorted(name for name, value in wanted.items() if not _alike(options.get(name), value))
-        if other:
-            names = ", ".join(other)
-            yield f"the row {entry.name!r} of this benchmark has other options ({names}); name yours otherwise"
+def _choice(cell: SubmittedCell, spec: Mapping[str, Any], known: Ground, registry: Registry) -> Iterator[str]:
+    """A row that the benchmark has may not be another method, or have other options or weights, under its name."""
+    entry = next((entry for entry in known.benchmark.entry if entry.name == cell.entry), None)
+    if entry is None:
+        return
+    if entry.method != cell.method:
+        yield f"the row {entry.name!r} of this benchmark is the method {entry.method!r}; name yours otherwise"
+        return
+    wanted = {**entry.options, **entry.dataset_options.get(known.column.place.train.name, {})}
+    method = registry.all("methods").get(entry.method)
+    if method is not None:  # with its defaults; without the method, at least what the benchmark sets
+        wanted = parse_options(method.entry.config, wanted, f"row {entry.name}").model_dump(mode="json")
+    given = spec.get("options")
+    options = given if isinstance(given, Mapping) else {}
+    other = sorted(name for name in {*wanted, *(options if method else ())} if not _same_option(options, wanted, name))
+    if other:
+        names = ", ".join(other)
+        yield f"the row {entry.name!r} of this benchmark has other options ({names}); name yours otherwise"
+    weights = spec.get("weights")
+    roles = sorted(weights) if isinstance(weights, Mapping) else []
+    if roles != sorted(entry.weights):
+        told = ", ".join(roles) or "none"
+        yield f"the row {entry.name!r} of this benchmark has other weights (here: {told}); name yours otherwise"
+
+
+def _same_option(given: Mapping[str, Any], wanted: Mapping[str, Any], name: str) -> bool:
+    """Compare options; a whole number is the same as the fraction that it is read as."""
+    one, other = given.get(name), wanted.get(name)
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
+    return one == other if numbers else _alike(one, other)
+
+
+def _weights(row: SubmittedRow, content: RecordContent) -> Iterator[str]:
+    """What a row says it starts from is what its cells started from."""
+    spec = content.spec.get("weights")
+    roles = set(spec) if isinstance(spec, Mapping) else set()
+    named = {role: made.name for role, made in content.provenance.weights.items()}
+    if roles != named.keys() or named != row.weights:
+        told = f"its provenance has {_short(named)}, its row {_short(row.weights)}"
+        yield f"its weights are {_short(sorted(roles))}, {told}"
 
 
 def _data(given: object, own: PreparedSpec | None) -> Iterator[str]:
@@ -100,24 +147,44 @@ def _data(given: object, own: PreparedSpec | None) -> Iterator[str]:
         if own is not None or given is not None:
             yield "is that of another kind of protocol"
         return
-    expected = own.as_json
-    for name in sorted({*given, *expected} - {"source"}):  # code may differ; what it read may not
-        if not _alike(given.get(name), expected.get(name)):
+    ours, theirs = _without_code(own.as_json), _without_code(given)
+    for name in sorted({*theirs, *ours}):
+        if not _alike(theirs.get(name), ours.get(name)):
             what = "was made from other files (its manifest's hash differs)" if name == "identity" else "differs"
-            yield f"{name} {what}: {_short(given.get(name))}; here {_short(expected.get(name))}"
+            yield f"{name} {what}: {_short(theirs.get(name))}; here {_short(ours.get(name))}"
+
+
+def _without_code(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a spec of data without digests of code: that may differ, what it read may not."""
+    kept = {name: value for name, value in spec.items() if name != "source"}
+    derived = kept.get("derived")
+    if isinstance(derived, list | tuple):
+        parts = [dict(part) for part in derived if isinstance(part, Mapping)]
+        kept["derived"] = [{name: value for name, value in part.items() if name != "source"} for part in parts]
+    return kept
 
 
 def _leaks(spec: Mapping[str, Any], column: Column) -> Iterator[str]:
-    """Weights trained on all of a data set that the cell is tested on have seen its answers."""
-    weights = spec.get("weights")
+    """Weights that learned from the cell's own data must have learned from its own training part alone."""
     own = {part.identity for part in column.data}
-    for role, made in weights.items() if isinstance(weights, Mapping) else ():
+    place = [spec.get(name) for name in ("protocol", "protocol_options", "fold", "seed")]
+    waiting = [(role, made) for role, made in _items(spec.get("weights"))]
+    while waiting:
+        role, made = waiting.pop()
         training = made.get("training") if isinstance(made, Mapping) else None
-        if not isinstance(training, Mapping) or training.get("protocol") != "all":
+        if not isinstance(training, Mapping):
             continue
-        data = training.get("data")
-        if isinstance(data, Mapping) and data.get("identity") in own:
-            yield f"its weights {role!r} were trained on all of {data.get('dataset')}, the test images among them"
+        waiting += [(f"{role}, {inner}", one) for inner, one in _items(training.get("weights"))]
+        read = [training.get(name) for name in ("data", "fold_of", "test")]
+        identities = {part.get("identity") for part in read if isinstance(part, Mapping)}
+        there = [training.get(name) for name in ("protocol", "protocol_options", "fold", "seed")]
+        if identities & own and not _alike(there, place):
+            found = "learned from the cell's data under another division: test images may be among them"
+            yield f"its weights {role!r} {found}"
+
+
+def _items(value: object) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, Mapping) else []
 
 
 def _account(content: RecordContent, known: Ground) -> Iterator[str]:
@@ -134,15 +201,44 @@ def _account(content: RecordContent, known: Ground) -> Iterator[str]:
         yield f"its notes of the division are {_short(content.fold_notes)}; they should be {_short(notes)}"
 
 
-def _figures(content: RecordContent, by_epoch: Mapping[int, Predictions], registry: Registry) -> Iterator[str]:
+def _epochs(content: RecordContent) -> Iterator[str]:
+    epochs = content.selected_epochs
+    if epochs["last"] < max(epochs.values()):
+        yield f"its last epoch, {epochs['last']}, is not the last of those selected"
+    if not content.validation_accuracy:
+        yield "it has no validation accuracy, by which an epoch is chosen"
+
+
+def _representation(content: RecordContent, known: Ground) -> Iterator[str]:
+    measured = content.measured
+    wanted = {one.name for one in known.measures}
+    there = set(measured.metrics) if measured is not None else set()
+    if there - wanted:
+        yield f"it measures {', '.join(sorted(there - wanted))} of representations, which this benchmark does not"
+    if measured is not None and measured.epoch != content.selected_epochs["validation"]:
+        yield f"its representations are of epoch {measured.epoch}, not of the one chosen on validation data"
+
+
+def _figures(
+    content: RecordContent, by_epoch: Mapping[int, Predictions], benchmark: Benchmark, registry: Registry
+) -> Iterator[str]:
     """Recompute every metric and what the choice of epochs implies."""
-    errors: dict[str, str] = {}
+    shown = {name.split(".")[0] for name in benchmark.metrics}
     for selection, given in content.metrics.items():
+        errors: dict[str, str] = {}
         made = evaluate(by_epoch[content.selected_epochs[selection]], registry, errors)
-        for name in sorted(given.keys() & made.keys()):
-            if not _same_number(given[name], made[name]):
+        yield from (f"the metric {name} fails here: {error}" for name, error in errors.items() if name in shown)
+        spared = set(errors) | set(content.metric_errors)
+        for name in sorted({*given, *made}):
+            metric = name.split(".")[0]
+            if metric not in registry.all("metrics") or metric in spared:
+                continue  # no plugin here computes it, and no leaderboard here shows it
+            if name not in made:
+                yield f"{selection}, {name} is {given[name]}; its predictions give no such figure"
+            elif name not in given and metric in content.metric_sources:
+                yield f"{selection}, {name} is not there; its predictions give {made[name]}"
+            elif name in given and not _same_number(given[name], made[name]):
                 yield f"{selection}, {name} is {given[name]}; its predictions give {made[name]}"
-    yield from (f"the metric {name} fails here: {error}" for name, error in errors.items())
     tested = {selection: accuracy(by_epoch[epoch]) for selection, epoch in content.selected_epochs.items()}
     if tested["oracle"] < max(tested.values()):
         yield "the epoch called best on test is not the best of those it stores"

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from ferbench.config import Benchmark
 from ferbench.data.store import Store
 from ferbench.plan import Column
-from ferbench.plugins import Registry
 from ferbench.protocols.base import Fold
+from ferbench.resolve import Resolver
 from ferbench.run.division import divide, tested_columns
-from ferbench.spec import TrainingSpec
+from ferbench.spec import RepresentationMetricSpec, TrainingSpec
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Ground:
         ids: (N,) of the test images, in the fold's order.
         columns: (N, …) what the data say of them.
         dropped: (N,) images in which no face was found.
+        measures: the representation metrics that its cells take.
     """
 
     benchmark: Benchmark
@@ -37,9 +38,10 @@ class Ground:
     ids: npt.NDArray[np.str_]
     columns: Mapping[str, npt.NDArray[Any]]
     dropped: npt.NDArray[np.bool_]
+    measures: tuple[RepresentationMetricSpec, ...] = ()
 
 
-def ground(benchmark: Benchmark, column: Column, fold: int, seed: int, registry: Registry) -> Ground:
+def ground(benchmark: Benchmark, column: Column, fold: int, seed: int, resolver: Resolver) -> Ground:
     """Divide the verifier's own data as the protocol says.
 
     Args:
@@ -47,7 +49,7 @@ def ground(benchmark: Benchmark, column: Column, fold: int, seed: int, registry:
         column: of it, with its data; they are prepared.
         fold: fold number.
         seed: the cell's seed.
-        registry: installed protocols.
+        resolver: knows the installed plugins.
 
     Raises:
         DataError: the data cannot be divided so.
@@ -67,6 +69,7 @@ def ground(benchmark: Benchmark, column: Column, fold: int, seed: int, registry:
     )
     store = Store.open(spec.data)
     test_store = Store.open(spec.test) if spec.test is not None else store
-    divided = divide(spec, store, test_store, registry)
+    divided = divide(spec, store, test_store, resolver.registry)
     ids, dropped = test_store.strings("id")[divided.test], test_store.dropped[divided.test]
-    return Ground(benchmark, column, divided, ids, tested_columns(test_store, divided), dropped)
+    measures = resolver.representation_metrics(benchmark)
+    return Ground(benchmark, column, divided, ids, tested_columns(test_store, divided), dropped, measures)

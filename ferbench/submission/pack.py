@@ -26,8 +26,8 @@ from ferbench.submission.content import (
 def pack(sheet: Sheet, results: Path, rows: Sequence[str], file: Path, registry: Registry) -> Manifest:
     """Write a submission.
 
-    A column is in it whole or not at all: with every fold and every seed of the benchmark. Kept parameters stay here,
-    and images are in no record.
+    A column is in it whole or not at all: with every fold and every seed of the benchmark. Kept parameters and
+    diagnostics of training stay here, and images are in no record.
 
     Args:
         sheet: the benchmark as it was planned or run.
@@ -52,7 +52,7 @@ def pack(sheet: Sheet, results: Path, rows: Sequence[str], file: Path, registry:
         copy = RecordStore(Path(aside))
         for identity in sorted({cell.id for cell in cells} & done):
             store.copy(identity, copy)
-            copy.without_state(identity)
+            copy.reduce(identity, RECORD_FILES)
             _check(copy, identity)
         content = _manifest(sheet, chosen, cells, registry)
         path = copy.root / MANIFEST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from ferbench.config import Benchmark
@@ -51,7 +52,7 @@ def _check_whole(where: str, given: list[tuple[int, int]], planned: set[tuple[in
     for told, which in (
         ("missing", sorted(planned - set(given))),
         ("not of this benchmark", sorted(set(given) - planned)),
-        ("given twice", sorted({one for one in given if given.count(one) > 1})),
+        ("given twice", sorted(one for one, count in Counter(given).items() if count > 1)),
     ):
         if which:
             shown = ", ".join(f"fold {fold} seed {seed}" for fold, seed in which[:5])

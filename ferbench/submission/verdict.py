@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+LONGEST = 600
+"""Characters of a reason that are shown."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -40,5 +43,10 @@ class Verdict:
         return not self.findings
 
     def refuse(self, where: str, problem: str) -> None:
-        """Add a reason."""
-        self.findings.append(Finding(where, problem))
+        """Add a reason. What a submitter wrote in it is cut short and made harmless to terminals and pages."""
+        self.findings.append(Finding(_plain(where), _plain(problem)))
+
+
+def _plain(text: str) -> str:
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return shown if len(shown) <= LONGEST else shown[:LONGEST] + "…"

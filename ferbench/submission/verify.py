@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 from ferbench.catalogue import Listed, choose
 from ferbench.config import Benchmark
 from ferbench.datasource import ProgressBar
-from ferbench.errors import DataError, RecordError
+from ferbench.errors import DataError, FerbenchError, RecordError, StorageError
 from ferbench.plan import Column, plan_columns
 from ferbench.plugins import Registry
 from ferbench.records import RECORD, SUMS, RecordStore
@@ -19,7 +20,7 @@ from ferbench.resolve import Resolver
 from ferbench.run.session import cores, prepare_all
 from ferbench.sources import core_source
 from ferbench.submission.archive import MANIFEST, RefusedArchiveError, unpack
-from ferbench.submission.cell import not_recomputed, problems_of
+from ferbench.submission.cell import Submitted, not_recomputed, problems_of
 from ferbench.submission.content import Manifest, RecordContent, RefusedContentError, SubmittedCell, read_model
 from ferbench.submission.ground import Ground, ground
 from ferbench.submission.rows import Place, check_rows, name_of
@@ -50,8 +51,7 @@ class Verifier:
             file: the submission.
 
         Raises:
-            ConfigError: its benchmark is not known here.
-            DataError: the data to compare it with are not there.
+            StorageError: this machine has no room.
         """
         with tempfile.TemporaryDirectory(prefix="ferbench-verify-") as folder:
             store, verdict = RecordStore(Path(folder)), Verdict()
@@ -64,7 +64,12 @@ class Verifier:
             except RefusedContentError as error:
                 verdict.refuse(MANIFEST, str(error))
             if manifest is not None:
-                self._verify(manifest, store, verdict)
+                try:
+                    self._verify(manifest, store, verdict)
+                except StorageError:
+                    raise
+                except FerbenchError as error:  # one file's trouble is not the others'
+                    verdict.refuse(error.where, f"expected {error.expected}; found {error.found}; {error.remedy}")
             yield verdict, manifest, store
 
     def benchmark(self, name: str) -> tuple[Benchmark, Resolver]:
@@ -79,7 +84,11 @@ class Verifier:
     def _verify(self, manifest: Manifest, store: RecordStore, verdict: Verdict) -> None:
         verdict.benchmark = manifest.benchmark
         entries = [cell.entry for cell in manifest.cells]
-        verdict.rows = {entry: entries.count(entry) for entry in manifest.rows}
+        counts = Counter(entries)
+        verdict.rows = {entry: counts[entry] for entry in manifest.rows}
+        if manifest.benchmark not in self.listed:
+            verdict.refuse(f"the benchmark {manifest.benchmark}", "is not known here: --config names another file")
+            return
         benchmark, resolver = self.benchmark(manifest.benchmark)
         columns = {
             (column.place.label, column.protocol.label): column
@@ -89,9 +98,15 @@ class Verifier:
         contents = _contents(manifest, store, verdict)
         if verdict.findings:
             return  # what has the wrong shape is not compared with anything
+        for entry, row in manifest.rows.items():
+            method = self.registry.all("methods").get(row.method)
+            if method is not None and list(method.entry.test_inputs) != row.test_inputs:
+                verdict.refuse(
+                    entry, f"its method sees {list(method.entry.test_inputs)} at test, not {row.test_inputs}"
+                )
         used = {(cell.dataset, cell.protocol): columns[cell.dataset, cell.protocol] for cell in manifest.cells}
         self._prepare(list(used.values()), resolver)
-        self._check_cells(manifest, contents, store, _Grounds(benchmark, used, self.registry), verdict)
+        self._check_cells(manifest, contents, store, _Grounds(benchmark, used, resolver), verdict)
 
     def _prepare(self, columns: Sequence[Column], resolver: Resolver) -> None:
         for column in columns:
@@ -118,8 +133,8 @@ class Verifier:
         with self.progress("verifying", len(manifest.cells)) as advance:
             for cell in manifest.cells:
                 content = contents[cell.id]
-                problems = problems_of(cell, store.read(cell.id), content, grounds(cell), self.registry)
-                for problem in problems:
+                submitted = Submitted(cell, manifest.rows[cell.entry], store.records / cell.id, content)
+                for problem in problems_of(submitted, grounds(cell), self.registry):
                     verdict.refuse(name_of(cell), problem)
                 unknown |= not_recomputed(content, self.registry)
                 sources = content.spec.get("sources")
@@ -144,14 +159,14 @@ class _Grounds:
 
     benchmark: Benchmark
     columns: Mapping[Place, Column]
-    registry: Registry
+    resolver: Resolver
     _known: dict[tuple[Place, int, int], Ground] = field(default_factory=dict)
 
     def __call__(self, cell: SubmittedCell) -> Ground:
         place = (cell.dataset, cell.protocol)
         key = (place, cell.fold, cell.seed)
         if key not in self._known:
-            self._known[key] = ground(self.benchmark, self.columns[place], cell.fold, cell.seed, self.registry)
+            self._known[key] = ground(self.benchmark, self.columns[place], cell.fold, cell.seed, self.resolver)
         return self._known[key]
 
 
