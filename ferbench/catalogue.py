@@ -94,8 +94,8 @@ def _base(name: str, found: Mapping[str, Listed], path: Path) -> Listed:
 
 def _extended(listed: Listed, extension: Extension, file: BenchmarkFile, path: Path) -> Listed:
     """Return a benchmark with further rows. They start from weights of their own file, or of the benchmark's."""
-    names = {entry.name for entry in listed.benchmark.entry}
-    twice = next((entry.name for entry in extension.entry if entry.name in names), None)
+    names = [entry.name for entry in (*listed.benchmark.entry, *extension.entry)]
+    twice = next((entry.name for entry in extension.entry if names.count(entry.name) > 1), None)
     if twice is not None:
         raise ConfigError(
             expected=f"a row that {listed.benchmark.name} does not have",
@@ -103,9 +103,14 @@ def _extended(listed: Listed, extension: Extension, file: BenchmarkFile, path: P
             where=f"{path}, at extend.{listed.benchmark.name}",
             remedy="name yours otherwise",
         )
-    wanted = {name for entry in extension.entry for name in entry.weights.values()}
-    own = {name: _absolute(file.weights[name], path.parent) for name in sorted(wanted & file.weights.keys())}
-    there = {**listed.added, **listed.file.weights}
+    own = {name: _absolute(weights, path.parent) for name, weights in file.weights.items()}
+    wanted = {name for entry in extension.entry for name in entry.weights.values()} & own.keys()
+    for recipe in [own[name].recipe for name in sorted(wanted)]:  # what a detector of theirs needs
+        if recipe is not None and recipe.preprocessor is not None:
+            wanted |= set(recipe.preprocessor.weights.values()) & own.keys()
+    own = {name: own[name] for name in sorted(wanted)}
+    theirs = {name: _absolute(weights, listed.path.parent) for name, weights in listed.file.weights.items()}
+    there = {**listed.added, **theirs, **listed.users}
     other = next((name for name, weights in own.items() if there.get(name, weights) != weights), None)
     if other is not None:
         raise ConfigError(

@@ -104,5 +104,32 @@ def test_rows_that_cannot_be_added_are_refused(
 
 def test_weights_of_two_meanings_are_refused(with_base: Registry, tmp_path: Path) -> None:
     text = ADDED.replace("weights.mine.recipe", "weights.theirs.recipe").replace('"mine"', '"theirs"')
+    (tmp_path / "other.toml").write_text(text)
+    entry = BenchmarkEntry(name="other", path=tmp_path / "other.toml")
+    with_base.entries["benchmarks"]["other"] = Provided(entry, "others", "0", "tests")
     with pytest.raises(ConfigError, match="one meaning of the weights 'theirs'"):
-        list_benchmarks(written(tmp_path, text), with_base)
+        list_benchmarks(written(tmp_path, ""), with_base)
+
+
+def test_a_users_own_weights_of_a_name_are_meant_in_added_rows_too(with_base: Registry, tmp_path: Path) -> None:
+    text = ADDED.replace("weights.mine.recipe", "weights.theirs.recipe").replace('"mine"', '"theirs"')
+    listed = list_benchmarks(written(tmp_path, text), with_base)["base"]
+    resolver = listed.resolver(with_base, None)
+    assert resolver.weights["theirs"].recipe is not None
+    assert resolver.weights["theirs"].recipe.dataset_options == {"seed": 3}
+
+
+def test_a_file_may_add_to_a_benchmark_of_its_own_with_weights_from_files(with_base: Registry, tmp_path: Path) -> None:
+    text = BASE.replace("benchmark.base", "benchmark.own") + ADDED.replace("extend.base", "extend.own")
+    text = text.replace(
+        '[weights.mine.recipe]\ndataset = "toy-others"\ndataset_options = { seed = 3 }\nmethod = "toy-net"', ""
+    )
+    text += f'[weights.mine]\npath = "mine.pth"\nsha256 = "{"0" * 64}"\n'
+    listed = list_benchmarks(written(tmp_path, text), with_base)["own"]
+    assert [entry.name for entry in listed.benchmark.entry] == ["Net", "Mine"]
+
+
+def test_a_row_added_twice_is_refused(with_base: Registry, tmp_path: Path) -> None:
+    again = ADDED[: ADDED.index("[weights")]
+    with pytest.raises(ConfigError, match="a row that base does not have"):
+        list_benchmarks(written(tmp_path, ADDED + again), with_base)

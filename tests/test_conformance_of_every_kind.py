@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,8 @@ import broken_plugins
 import pytest
 
 import ferbench.builtin
-from ferbench import DatasetEntry, MethodEntry, MetricEntry, PreprocessorEntry, ProtocolEntry
-from ferbench.errors import FerbenchError, PluginError
+from ferbench import BenchmarkEntry, DatasetEntry, MethodEntry, MetricEntry, PreprocessorEntry, ProtocolEntry
+from ferbench.errors import ConfigError, FerbenchError, PluginError
 from ferbench.plugins import Provided, Registry, discover
 from ferbench.protocols import ProtocolOptions
 from ferbench.testing import (
@@ -28,6 +31,7 @@ from ferbench.testing import (
 )
 from ferbench.testing.distribution import Checked, Conditions, check_distribution
 from ferbench.testing.findings import Failed
+from ferbench.testing.watch import watched
 
 
 def provided(entry: Any) -> Provided[Any]:
@@ -71,8 +75,9 @@ KINDS: dict[str, tuple[Callable[..., Any], Sequence[Callable[[Any], None]], dict
             "White": "loads",
             "AsItComes": "loads",
             "Noisy": "gives_the_same_twice",
+            "Trembling": "gives_the_same_twice",
             "Painting": "changes_nothing",
-            "Pointless": "moves_the_points_with_the_image",
+            "Pointless": "gives_sound_points",
         },
     ),
     "protocol": (
@@ -98,6 +103,7 @@ KINDS: dict[str, tuple[Callable[..., Any], Sequence[Callable[[Any], None]], dict
             "Everywhere": "keeps_subjects_on_one_side",
             "Restless": "loads_the_same_twice",
             "Fickle": "loads_the_same_twice",
+            "Unseeded": "loads_the_same_twice",
             "Twins": "verifies",
         },
     ),
@@ -151,6 +157,47 @@ def test_a_replica_stands_for_a_users_copy(registry: Registry) -> None:
     assert results["toy-at-home"].checks == 0
     for name in ("toy-release", "toy"):  # the toys' cards name no licence
         assert [finding.check for finding in results[name].findings] == ["is as its card says"]
+
+
+def test_a_detector_that_finds_nothing_in_noise_is_not_said_to_have_passed(registry: Registry) -> None:
+    results = {one.name: one for one in check_distribution(registry, "toyfaces", Conditions())}
+    assert "finds no face" in results["toy-finder"].left_out or results["toy-finder"].checks > 0
+    entry = PreprocessorEntry(name="blind", factory="broken_plugins:Blind", version="1")
+    registry.entries["preprocessors"]["blind"] = Provided(entry, "blind", "0", "tests")
+    (found,) = check_distribution(registry, "blind", Conditions())
+    assert found.checks == 0
+    assert "finds no face" in found.left_out
+
+
+def test_a_benchmark_file_that_names_what_is_not_there_is_found(registry: Registry, tmp_path: Path) -> None:
+    text = '[benchmark.b]\npreprocessor = { name = "resize" }\ndataset = [{ name = "toy" }]\n'
+    text += 'protocol = [{ name = "official" }]\nentry = [{ name = "A", method = "toy-net" }]\n'
+    for number, (old, new) in enumerate({"toy-net": "nope", '"official"': '"nope"', '"resize"': '"nope"'}.items()):
+        (tmp_path / f"{number}.toml").write_text(text.replace(old, new))
+        entry = BenchmarkEntry(name=f"file-{number}", path=tmp_path / f"{number}.toml")
+        registry.entries["benchmarks"][entry.name] = Provided(entry, "files", "0", "tests")
+    results = list(check_distribution(registry, "files", Conditions()))
+    assert [("nope" in str(one.findings[0]), len(one.findings)) for one in results] == [(True, 1)] * 3
+
+
+def test_an_option_of_an_entry_that_is_not_there_is_told(registry: Registry) -> None:
+    with pytest.raises(ConfigError, match="write ENTRY"):
+        list(check_distribution(registry, "toyfaces", Conditions({"nobody": {"epochs": 1}})))
+
+
+def test_what_is_written_is_seen_by_whatever_path_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Path(__file__).parent
+    (tmp_path / "state").write_text("x")
+    with watched() as deeds:
+        os.replace(tmp_path / "state", here / "litter.txt")
+        os.replace(here / "litter.txt", tmp_path / "state")
+        with suppress(OSError), open(f"{tmp_path}{'/..' * 20}/no-such-folder/x", "w"):
+            pass
+        with socket.socket(socket.AF_UNIX) as near, suppress(OSError):
+            near.connect(str(tmp_path / "nobody"))
+    assert str(here / "litter.txt") in deeds.files
+    assert any(path.endswith("no-such-folder/x") for path in deeds.files)
+    assert deeds.network == []
 
 
 def test_an_unknown_distribution_is_told(registry: Registry) -> None:

@@ -55,7 +55,9 @@ def test_it_builds_installs_passes_its_tests_and_runs(kind: str, beside: Path, t
     command("uv", "pip", "uninstall", "--quiet", "--python", python, name, cwd=tmp_path)
 
 
-@pytest.mark.parametrize("name", ["My-Method", "9lives", "my--method", "my method", "../x", ""])
+@pytest.mark.parametrize(
+    "name", ["My-Method", "9lives", "my--method", "my method", "../x", "", "ferbench-3d-net", "import", "torch"]
+)
 def test_names_that_no_distribution_can_have_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="such as my-method"):
         list(write_plugin(name, "method", tmp_path / "x", ""))

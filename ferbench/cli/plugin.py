@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ferbench.cli.options import AsJson, Config, DataRoot, options_of
+from ferbench.cli.options import AsJson, DataRoot, options_of
 
 if TYPE_CHECKING:
     from ferbench.testing.distribution import Checked
@@ -24,7 +24,6 @@ def check_command(
         typer.Option("--option", metavar="ENTRY.KEY=VALUE", help="Check an entry with this option."),
     ] = None,
     data_root: DataRoot = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Check all that a distribution offers: methods, data sets, preprocessors, metrics, protocols, files.
@@ -34,7 +33,7 @@ def check_command(
     from ferbench.plugins import discover
     from ferbench.testing.distribution import Conditions, check_distribution
 
-    conditions = Conditions(_by_entry(option or []), data_root, config)
+    conditions = Conditions(_by_entry(option or []), data_root)
     results = []
     for checked in check_distribution(discover(), distribution, conditions, _announce):
         results.append(checked)
@@ -45,7 +44,8 @@ def check_command(
         typer.echo(json.dumps([_as_json(checked) for checked in results], indent=1))
     else:
         made = sum(checked.checks for checked in results)
-        typer.echo(f"{made} checks, " + (f"{failed} failed" if failed else "all passed"))
+        told = f"{failed} failed" if failed else "all passed"
+        typer.echo(f"{made} checks, {told}" if made else "nothing could be checked")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from ferbench.errors import ConfigError, InputError, closest
@@ -31,12 +33,15 @@ def write_plugin(name: str, kind: str, folder: Path, author: str) -> Iterator[Pa
         ConfigError: a name that no distribution can have, or an unknown kind.
         InputError: the folder holds something, or copier is not installed.
     """
-    if not _NAME.fullmatch(name):
+    package, title = name.replace("-", "_"), _title(name)
+    sound = _NAME.fullmatch(name) and title.isidentifier() and not keyword.iskeyword(package)
+    if not sound or find_spec(package) is not None:
+        taken = "" if not sound else ", of which a package is installed"
         raise ConfigError(
-            expected="a name of lower-case letters, digits and single hyphens, such as my-method",
-            found=repr(name),
+            expected="a new name of lower-case letters, digits and single hyphens, such as my-method",
+            found=repr(name) + taken,
             where="the command line",
-            remedy="choose such a name",
+            remedy="choose such a name; no part of it after ferbench- may begin with a digit",
         )
     if kind not in KINDS:
         raise ConfigError(
@@ -51,6 +56,10 @@ def write_plugin(name: str, kind: str, folder: Path, author: str) -> Iterator[Pa
         )
     _copy(name, kind, folder, author)
     yield from sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _title(name: str) -> str:
+    return "".join(part.capitalize() for part in name.removeprefix("ferbench-").split("-"))
 
 
 def _copy(name: str, kind: str, folder: Path, author: str) -> None:
@@ -68,7 +77,7 @@ def _copy(name: str, kind: str, folder: Path, author: str) -> None:
         "name": name,
         "plain": plain,
         "package": name.replace("-", "_"),
-        "title": "".join(part.capitalize() for part in plain.split("-")),
+        "title": _title(name),
         "kind": kind,
         "author": author or "the authors",
     }

@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ferbench.catalogue import list_benchmarks
+from ferbench.catalogue import Listed
+from ferbench.config import read_benchmarks
 from ferbench.data.replica import ReplicaSite, write_replica
-from ferbench.errors import FerbenchError, PluginError, closest
-from ferbench.options import NoOptions, Options
+from ferbench.errors import ConfigError, FerbenchError, PluginError, closest
+from ferbench.options import NoOptions, Options, parse_options
+from ferbench.plan import plan_columns
 from ferbench.plugins import KINDS, Provided, Registry
 from ferbench.report.reported import read_reported
 from ferbench.testing.dataset_checks import DATASET_CHECKS, DatasetSubject
@@ -54,12 +56,10 @@ class Conditions:
     Attributes:
         options: by name of an entry, options to check it with instead of its own.
         data_root: parent folder of data sets.
-        config: the user's benchmark file.
     """
 
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data_root: Path | None = None
-    config: Path | None = None
 
 
 def offered(registry: Registry, distribution: str) -> list[tuple[str, Provided[Any]]]:
@@ -103,7 +103,15 @@ def check_distribution(
     Raises:
         PluginError: it is not installed, or cannot be loaded at all.
     """
-    for kind, provided in offered(registry, distribution):
+    entries = offered(registry, distribution)
+    for name in conditions.options.keys() - {provided.entry.name for _, provided in entries}:
+        raise ConfigError(
+            expected=f"an entry of {distribution}: {', '.join(provided.entry.name for _, provided in entries)}",
+            found=repr(name),
+            where="--option",
+            remedy="write ENTRY.KEY=VALUE",
+        )
+    for kind, provided in entries:
         if begun is not None:
             begun(kind, provided.entry.name)
         check, lacking = _BY_KIND.get(kind), _lacking(provided, conditions)
@@ -167,6 +175,12 @@ def _preprocessor(provided: Provided[Any], conditions: Conditions, _: Registry) 
     if entry.weights:
         return Checked("preprocessors", entry.name, left_out=f"it needs weights: {', '.join(entry.weights)}")
     subject = PreprocessorSubject(provided, conditions.options.get(entry.name, {}))
+    try:
+        blind = not subject.finds_faces()
+    except Exception:  # noqa: BLE001  the checks will tell what it raises
+        blind = False
+    if blind:
+        return Checked("preprocessors", entry.name, left_out="it finds no face in the kit's images, which are noise")
     return _checked("preprocessors", entry.name, PREPROCESSOR_CHECKS, subject)
 
 
@@ -175,18 +189,32 @@ def _protocol(provided: Provided[Any], conditions: Conditions, _: Registry) -> C
     return _checked("protocols", provided.entry.name, PROTOCOL_CHECKS, subject)
 
 
-def _file(kind: str, read: Callable[[Registry, Conditions], object]) -> Callable[..., Checked]:
-    def check(provided: Provided[Any], conditions: Conditions, registry: Registry) -> Checked:
-        return _checked(kind, provided.entry.name, (_reads(read, conditions),), registry)
+def _benchmarks(provided: Provided[Any], _: Conditions, registry: Registry) -> Checked:
+    """Read its file, and look up and parse all that its benchmarks name; data need not be there."""
 
-    return check
+    def loads(path: Path) -> None:
+        file = read_benchmarks(path)
+        for benchmark in file.benchmark.values():
+            one = Listed(benchmark, file, path)
+            plan_columns(benchmark, registry, one.resolver(registry, None))
+            for metric in benchmark.metrics:
+                name = metric.split(".")[0]
+                if name not in {choice.name for choice in benchmark.representation_metrics}:
+                    registry.metric(name, f"benchmark {benchmark.name}")
+            for entry in benchmark.entry:
+                where = f"benchmark {benchmark.name}, entry {entry.name!r}"
+                method = registry.method(entry.method, where).entry
+                for more in ({}, *entry.dataset_options.values()):
+                    parse_options(method.config, {**entry.options, **more}, where)
+
+    return _checked("benchmarks", provided.entry.name, (loads,), provided.entry.path)
 
 
-def _reads(read: Callable[[Registry, Conditions], object], conditions: Conditions) -> Callable[[Registry], None]:
+def _reported(provided: Provided[Any], _: Conditions, registry: Registry) -> Checked:
     def loads(registry: Registry) -> None:
-        read(registry, conditions)
+        read_reported(registry)
 
-    return loads
+    return _checked("reported", provided.entry.name, (loads,), registry)
 
 
 _BY_KIND: Mapping[str, Callable[[Provided[Any], Conditions, Registry], Checked]] = {
@@ -195,6 +223,6 @@ _BY_KIND: Mapping[str, Callable[[Provided[Any], Conditions, Registry], Checked]]
     "metrics": _metric,
     "preprocessors": _preprocessor,
     "protocols": _protocol,
-    "benchmarks": _file("benchmarks", lambda registry, conditions: list_benchmarks(conditions.config, registry)),
-    "reported": _file("reported", lambda registry, _: read_reported(registry)),
+    "benchmarks": _benchmarks,
+    "reported": _reported,
 }

@@ -55,6 +55,7 @@ def lowers_its_loss(subject: Subject) -> None:
     """Lower the training loss, in each stage of two epochs and more."""
     method = subject.build()
     history = Rehearsal().rehearse(method, subject.training()).position.history
+    _needs_two_epochs(len(history))
     for stage in dict.fromkeys(row["stage"] for row in history):
         losses = [row["loss"] for row in history if row["stage"] == stage and "loss" in row]
         if len(losses) > 1 and not min(losses[1:]) < losses[0]:
@@ -114,16 +115,23 @@ def leaves_its_state_alone(subject: Subject) -> None:
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    def same(left: object, right: object) -> bool:
-        if isinstance(left, torch.Tensor) and isinstance(right, torch.Tensor):
-            return (
-                torch.equal(left.nan_to_num(), right.nan_to_num())
-                if left.is_floating_point()
-                else torch.equal(left, right)
-            )
-        return bool(left == right)
+    """Return the names of what differs between two states."""
+    names = [*before, *(name for name in after if name not in before)]
+    return [name for name in names if name not in before or name not in after or not _same(before[name], after[name])]
 
-    return [name for name in before if name not in after or not same(before[name], after[name])]
+
+def _same(one: object, other: object) -> bool:
+    """Compare values of a state: tensors by what they hold, NaN being NaN; containers by what is in them."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        alike = one.shape == other.shape and one.dtype == other.dtype
+        return alike and torch.equal(one.isnan(), other.isnan()) and torch.equal(one.nan_to_num(), other.nan_to_num())
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
 
 
 def keeps_all_state_in_its_state_dict(subject: Subject) -> None:
@@ -157,11 +165,17 @@ def is_deterministic(subject: Subject) -> None:
         )
 
 
+def _needs_two_epochs(epochs: int) -> None:
+    if epochs < 2:
+        raise Failed("it trains for one epoch, in which nothing can be followed", "give options of two epochs or more")
+
+
 def resumes_exactly(subject: Subject) -> None:
     """Come to the same parameters when it is stopped after any epoch and goes on."""
     whole = subject.build()
     reference = Rehearsal()
     reference.rehearse(whole, subject.training())
+    _needs_two_epochs(len(reference.saved))
     for epoch in range(1, len(reference.saved)):
         resumed = subject.build(seed=1)
         Rehearsal().rehearse(resumed, subject.training(), saved=reference.saved[epoch - 1])
@@ -209,7 +223,7 @@ def sees_declared_test_inputs_alone(subject: Subject) -> None:
 
 
 def honours_the_device(subject: Subject) -> None:
-    """Make its tensors where the images are: on a device other than the processor, training and test run there.
+    """Predict on the device where the images are.
 
     On a machine without an accelerator it is predicted on torch's device without memory, which follows shapes and most
     meetings of two devices. What needs a number cannot be followed there, and is not held against the method.
@@ -235,7 +249,7 @@ def honours_the_device(subject: Subject) -> None:
         )
 
 
-ON_THE_DEVICE = "make tensors with device=images.device, register buffers, and never call .cpu() in predict() or step()"
+ON_THE_DEVICE = "make tensors with device=images.device, register buffers, and call no .cpu() in predict()"
 
 
 def keeps_to_itself(subject: Subject) -> None:

@@ -35,6 +35,11 @@ class PreprocessorSubject:
         made: Callable[..., Preprocessor] = import_factory(self.provided)
         return made(entry.options.model_validate(dict(self.options)))
 
+    def finds_faces(self) -> bool:
+        """Return whether it prepares any of the kit's images, which are noise: a detector finds no face in them."""
+        tool = self.build()
+        return any(isinstance(tool(*self.given(*side)), Prepared) for side in SIDES)
+
     def given(self, height: int, width: int) -> tuple[Any, Any, Any]:
         """Return an image with what the entry needs to know of the face in it."""
         pixels = np.random.default_rng([height, width]).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -84,8 +89,8 @@ def changes_nothing(subject: PreprocessorSubject) -> None:
         raise Failed("it changes what it is given", "copy what you change")
 
 
-def moves_the_points_with_the_image(subject: PreprocessorSubject) -> None:
-    """Give landmarks and box that are finite, of their shape."""
+def gives_sound_points(subject: PreprocessorSubject) -> None:
+    """Give landmarks and box of their shape, in finite numbers."""
     made = subject.build()(*subject.given(*SIDES[0]))
     if isinstance(made, NoFace):
         return
@@ -98,14 +103,19 @@ def moves_the_points_with_the_image(subject: PreprocessorSubject) -> None:
 
 def _same(one: Prepared | NoFace, other: Prepared | NoFace) -> bool:
     if isinstance(one, Prepared) and isinstance(other, Prepared):
-        return np.array_equal(one.image, other.image)
+        pairs = ((one.image, other.image), (one.landmarks, other.landmarks), (one.box, other.box))
+        return all(_alike(first, second) for first, second in pairs)
     return type(one) is type(other)
+
+
+def _alike(one: Any, other: Any) -> bool:  # noqa: ANN401  arrays or None
+    return one is other if one is None or other is None else np.array_equal(one, other, equal_nan=True)
 
 
 PREPROCESSOR_CHECKS: tuple[Check[PreprocessorSubject], ...] = (
     loads,
     gives_the_same_twice,
     changes_nothing,
-    moves_the_points_with_the_image,
+    gives_sound_points,
 )
 """All checks of a preprocessor."""

@@ -14,7 +14,9 @@ from typing import Any
 from ferbench.places import cache_folder
 
 NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
-CHANGES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree"}
+CHANGES = {"os.mkdir": 1, "os.remove": 1, "os.rmdir": 1, "os.truncate": 1, "shutil.rmtree": 1}
+CHANGES |= {"os.rename": 2, "os.link": 2, "os.symlink": 2}
+"""What changes files, and how many of its first arguments are paths."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -42,14 +44,20 @@ class _Watch:
         if self.deeds is None:
             return
         if event in NETWORK:
-            self.deeds.network.append(_address(event, arguments))
-        elif event in CHANGES or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING):
+            asked = event.startswith("socket.get")
+            address = arguments[0] if asked else arguments[-1]
+            if asked or isinstance(address, tuple):  # a path is a socket of this machine
+                self.deeds.network.append(str(address))
+        elif event in CHANGES:
+            for path in arguments[: CHANGES[event]]:
+                self._note(path)
+        elif event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING:
             self._note(arguments[0])
 
     def _note(self, path: object) -> None:
         assert self.deeds is not None
         if isinstance(path, str | bytes | os.PathLike):
-            name = Path(os.fsdecode(path)).absolute()
+            name = Path(os.fsdecode(path)).resolve()
             if not _allowed(name):
                 self.deeds.files.append(str(name))
 
@@ -57,14 +65,9 @@ class _Watch:
 _watch = _Watch()
 
 
-def _address(event: str, arguments: tuple[Any, ...]) -> str:
-    where = arguments[0] if event.startswith("socket.get") else arguments[-1]
-    return str(where)
-
-
 def _allowed(path: Path) -> bool:
     free = (cache_folder(), Path(tempfile.gettempdir()), Path("/dev"), Path("/proc"))
-    return "__pycache__" in path.parts or any(path.is_relative_to(folder.absolute()) for folder in free)
+    return "__pycache__" in path.parts or any(path.is_relative_to(folder.resolve()) for folder in free)
 
 
 @contextmanager

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import datasets
 import numpy as np
 
 from ferbench import DatasetCard, Options
-from ferbench.data.preprocess import Image, Points, Prepared
+from ferbench.data.preprocess import Image, NoFace, Points, Prepared
 from ferbench.datasource import DataSource, Site
 from ferbench.metrics.classification import accuracy
 from ferbench.predictions import Predictions
@@ -84,6 +84,23 @@ class Noisy(Sound):
     def __call__(self, image: Image, landmarks: Points | None, box: Points | None) -> Any:
         noise = np.random.default_rng().integers(0, 9, (32, 32, 3), dtype=np.uint8)
         return Prepared(image[:32, :32] // 2 + noise, landmarks, box)
+
+
+class Trembling(Sound):
+    """Moves the points at random."""
+
+    def __call__(self, image: Image, landmarks: Points | None, box: Points | None) -> Any:
+        moved = (
+            None if landmarks is None else landmarks + np.random.default_rng().normal(size=(5, 2)).astype(np.float32)
+        )
+        return Prepared(image[:32, :32].copy(), moved, box)
+
+
+class Blind(Sound):
+    """Finds no face in anything."""
+
+    def __call__(self, image: Image, landmarks: Points | None, box: Points | None) -> Any:
+        return NoFace("it is dark")
 
 
 class Painting(Sound):
@@ -247,6 +264,15 @@ class Restless(Squares):
         return data.select(np.roll(np.arange(len(data)), next(_COUNTER)))
 
 
+class Unseeded(Squares):
+    """Draws its images anew each time."""
+
+    def row(self, number: int) -> dict[str, Any]:
+        noise = np.random.default_rng().integers(0, 9, (16, 16, 3), dtype=np.uint8)
+        made = super().row(number)
+        return {**made, "image": made["image"] // 2 + noise}
+
+
 class Fickle(Squares):
     """Is identified otherwise each time."""
 
@@ -259,8 +285,3 @@ class Twins(Squares):
 
     def row(self, number: int) -> dict[str, Any]:
         return {**super().row(number), "image": np.full((16, 16, 3), 99, dtype=np.uint8)}
-
-
-def broken(base: type) -> Iterator[str]:
-    """Yield the names of the classes that derive from a base here."""
-    yield from (kind.__name__ for kind in base.__subclasses__())
