@@ -93,7 +93,8 @@ def _spec(cell: SubmittedCell, content: RecordContent, known: Ground, registry: 
     for name, given, own in (("data", spec.get("data"), column.data[0]), ("test", spec.get("test"), tested)):
         yield from (f"its {name}: {problem}" for problem in _data(given, own))
     taken = [{"name": one.name, "options": one.options} for one in known.measures]
-    given = [_without_code(one) for one in spec.get("representation_metrics", ()) if isinstance(one, Mapping)]
+    listed = spec.get("representation_metrics", [])
+    given = [_without_code(one) for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else listed
     if not _alike(given, taken):
         yield f"it takes the representation metrics {_short(given)}; this benchmark has {_short(taken)}"
     yield from _choice(cell, spec, known, registry)
@@ -176,7 +177,7 @@ def _leaks(spec: Mapping[str, Any], column: Column) -> Iterator[str]:
             continue
         waiting += [(f"{role}, {inner}", one) for inner, one in _items(training.get("weights"))]
         read = [training.get(name) for name in ("data", "fold_of", "test")]
-        identities = {part.get("identity") for part in read if isinstance(part, Mapping)}
+        identities = {str(part.get("identity")) for part in read if isinstance(part, Mapping)}
         there = [training.get(name) for name in ("protocol", "protocol_options", "fold", "seed")]
         if identities & own and not _alike(there, place):
             found = "learned from the cell's data under another division: test images may be among them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -77,8 +78,6 @@ class Opened:
 
     def rehash(self, position: int = 0) -> None:
         """Give a record the hash of the predictions that lie beside it."""
-        import hashlib
-
         table = pq.read_table(self.record(position) / "predictions.parquet").to_pydict()
         total = hashlib.sha256()
         for epoch in sorted(set(table["epoch"])):
