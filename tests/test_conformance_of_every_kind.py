@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -187,6 +188,7 @@ def test_an_option_of_an_entry_that_is_not_there_is_told(registry: Registry) -> 
 
 def test_what_is_written_is_seen_by_whatever_path_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Path(__file__).parent
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # this checkout may lie in the machine's own
     (tmp_path / "state").write_text("x")
     with watched() as deeds:
         os.replace(tmp_path / "state", here / "litter.txt")
