@@ -11,7 +11,6 @@ aligned faces.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 
@@ -38,17 +37,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--subjects", type=int, default=4)
     chosen = parser.parse_args()
-    os.environ.setdefault("FERBENCH_CACHE", tempfile.mkdtemp())
     source = Studio(StudioOptions(subjects=chosen.subjects, yaws=YAWS, resolution=224))
     prepare = Mtcnn(MtcnnOptions(size=224, crop="box"))
     found: dict[float, list[tuple[float, float]]] = {yaw: [] for yaw in YAWS}
     images = 0
-    for row in source.load(Site(Path("unused"))):
-        images += 1
-        made = prepare(np.asarray(row["image"].convert("RGB")), None, None)
-        if not isinstance(made, NoFace) and made.landmarks is not None:
-            (step,) = pose_classes(np.asarray([row["pose"]]), YAWS)
-            found[YAWS[step]].append(heights(np.asarray(made.landmarks), made.image.shape[0]))
+    with tempfile.TemporaryDirectory() as cache:
+        for row in source.load(Site(Path(cache))):
+            images += 1
+            made = prepare(np.asarray(row["image"].convert("RGB")), None, None)
+            if not isinstance(made, NoFace) and made.landmarks is not None:
+                (step,) = pose_classes(np.asarray([row["pose"]]), YAWS)
+                found[YAWS[step]].append(heights(np.asarray(made.landmarks), made.image.shape[0]))
     every = np.asarray([pair for pairs in found.values() for pair in pairs])
     print(f"{len(every)} faces found in {images} images of {chosen.subjects} people")
     for name, place in (("eyes", 0), ("mouth", 1)):
