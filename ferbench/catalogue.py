@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ferbench.config import Benchmark, BenchmarkFile, Extension, WeightsChoice, read_benchmarks
-from ferbench.errors import ConfigError, closest
+from ferbench.errors import ConfigError, unknown_name
 from ferbench.plugins import Registry
 from ferbench.resolve import Resolver
 
@@ -84,12 +84,7 @@ def _base(name: str, found: Mapping[str, Listed], path: Path) -> Listed:
     if name in shipped.benchmark:
         return Listed(shipped.benchmark[name], shipped, shipped_file())
     known = [*found, *shipped.benchmark]
-    raise ConfigError(
-        expected=f"a benchmark to add rows to: {', '.join(known)}",
-        found=repr(name),
-        where=f"{path}, at extend.{name}",
-        remedy=f"{closest(name, known)}correct the name",
-    )
+    raise unknown_name(name, known, what="a benchmark to add rows to", where=f"{path}, at extend.{name}")
 
 
 def _extended(listed: Listed, extension: Extension, file: BenchmarkFile, path: Path) -> Listed:
@@ -137,10 +132,6 @@ def choose(names: list[str], listed: dict[str, Listed]) -> list[Listed]:
     """
     for name in names:
         if name not in listed:
-            raise ConfigError(
-                expected=f"a benchmark: {', '.join(listed) or '(none)'}",
-                found=repr(name),
-                where="the command line",
-                remedy=f"{closest(name, listed)}correct the name, or give its file with --config FILE",
-            )
+            remedy = "correct the name, or give its file with --config FILE"
+            raise unknown_name(name, listed, what="a benchmark", where="the command line", remedy=remedy)
     return [listed[name] for name in names or [DEFAULT] if name in listed] or choose([DEFAULT], listed)

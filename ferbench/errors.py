@@ -94,3 +94,20 @@ def closest(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}? " if near else ""
+
+
+def unknown_name(
+    name: str, known: Iterable[str], *, what: str, where: str, remedy: str = "correct the name"
+) -> ConfigError:
+    """Return the error of a name that is none of those known, with a suggestion where one is near.
+
+    >>> unknown_name("offical", ["official", "k-fold"], what="a protocol", where="--select").remedy
+    "did you mean 'official'? correct the name"
+    """
+    names = list(known)
+    return ConfigError(
+        expected=f"{what}: {', '.join(names) or '(none)'}",
+        found=repr(name),
+        where=where,
+        remedy=f"{closest(name, names)}{remedy}",
+    )

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ferbench.config import Benchmark, DatasetChoice, EntryChoice, ProtocolChoice
+from ferbench.columns import Column, Place, columns_of
+from ferbench.config import Benchmark, DatasetChoice, EntryChoice
 from ferbench.entries import MethodEntry
-from ferbench.errors import ConfigError, DataError, FerbenchError, LeakError, MissingWeightsError, closest
+from ferbench.errors import ConfigError, FerbenchError, LeakError, MissingWeightsError, closest, unknown_name
 from ferbench.labels import MIXTURE
-from ferbench.options import Options, parse_options
-from ferbench.plugins import Registry, import_factory
-from ferbench.protocols.base import Protocol
+from ferbench.options import parse_options
+from ferbench.plugins import Registry
 from ferbench.records import RecordStore
 from ferbench.resolve import Resolver
 from ferbench.sources import training_sources
-from ferbench.spec import PreparedSpec, TrainingSpec
+from ferbench.spec import TrainingSpec
 
 DONE, PENDING, FAILED, UNAVAILABLE = "done", "pending", "failed", "unavailable"
 
@@ -115,52 +115,6 @@ class _States:
         return "data changed" if old and old != new else "source changed"
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a protocol row of a benchmark applies: a data set, or a pair.
-
-    Attributes:
-        train: the data set trained on.
-        test: the other one that is tested on; None: the same.
-        row: the protocol with its options.
-        where: it, in words.
-    """
-
-    train: DatasetChoice
-    test: DatasetChoice | None
-    row: ProtocolChoice
-    where: str
-
-    @property
-    def label(self) -> str:
-        """How the column prints: a data set, or `train->test`."""
-        return self.train.name if self.test is None else f"{self.train.name}->{self.test.name}"
-
-    @property
-    def choices(self) -> tuple[DatasetChoice, ...]:
-        """The data sets it reads."""
-        return (self.train,) if self.test is None else (self.train, self.test)
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the leaderboard: a place, its protocol, and its data or why there is none.
-
-    Attributes:
-        package: the import package of the protocol's plugin.
-        data: the prepared data sets, as many as the place has; empty when they cannot be had.
-        problem: why they cannot.
-        missing: True when that is for want of the user's files.
-    """
-
-    place: Place
-    protocol: Protocol[Options]
-    package: str
-    data: tuple[PreparedSpec, ...] = ()
-    problem: str = ""
-    missing: bool = False
-
-
 @dataclass
 class _Planner:
     benchmark: Benchmark
@@ -168,61 +122,10 @@ class _Planner:
     resolver: Resolver
     states: _States
 
-    def columns(self) -> Iterator[Column]:
-        seen: set[tuple[str, str]] = set()
-        for place in self._places():
-            column = self._column(place)
-            if (place.label, column.protocol.label) in seen:
-                raise _two_alike(place, column.protocol.label)
-            seen.add((place.label, column.protocol.label))
-            yield column
-
     def cells(self) -> Iterator[Cell]:
-        for column in self.columns():
+        for column in columns_of(self.benchmark, self.registry, self.resolver):
             for entry in self.benchmark.entry:
                 yield from self._cells_of(column, entry)
-
-    def _places(self) -> Iterator[Place]:
-        by_name = {choice.name: choice for choice in self.benchmark.dataset}
-        for position, row in enumerate(self.benchmark.protocol):
-            where = f"benchmark {self.benchmark.name}, protocol {position + 1} ({row.name})"
-            crosses = import_factory(self.registry.protocol(row.name, where)).crosses
-            _check_restriction(row, crosses, where)
-            if crosses:
-                pairs = row.pairs or tuple((a, b) for a in by_name for b in by_name if a != b)
-                for first, second in pairs:
-                    yield Place(self._known(first, where), self._known(second, where), row, where)
-            else:
-                for name in row.datasets or by_name:
-                    yield Place(self._known(name, where), None, row, where)
-
-    def _known(self, name: str, where: str) -> DatasetChoice:
-        names = [choice.name for choice in self.benchmark.dataset]
-        for choice in self.benchmark.dataset:
-            if choice.name == name:
-                return choice
-        raise ConfigError(
-            expected=f"a data set of the benchmark: {', '.join(names)}",
-            found=repr(name),
-            where=where,
-            remedy=f"{closest(name, names)}correct the name",
-        )
-
-    def _column(self, place: Place) -> Column:
-        provided = self.registry.protocol(place.row.name, place.where)
-        options = parse_options(provided.entry.options, place.row.options, place.where)
-        column = Column(place, import_factory(provided)(options), provided.package)
-        specs: list[PreparedSpec] = []
-        for choice in place.choices:
-            try:
-                specs.append(self.resolver.prepared(choice, self.benchmark.preprocessor, place.where))
-                lacking = column.protocol.needs - self._columns(choice, place.where)
-            except DataError as error:
-                return replace(column, problem=str(error), missing=True)
-            if lacking:
-                names = ", ".join(sorted(lacking))
-                return replace(column, problem=f"{choice.name} has no column {names}, which {place.row.name} needs")
-        return replace(column, data=tuple(specs))
 
     def _cells_of(self, column: Column, entry: EntryChoice) -> Iterator[Cell]:
         """Yield the cells of one row in one column."""
@@ -231,7 +134,15 @@ class _Planner:
         given = {**entry.options, **entry.dataset_options.get(place.train.name, {})}
         options = parse_options(method.entry.config, given, where).model_dump(mode="json")
         problem = column.problem or self._unfit(method.entry, place, where)
-        training = None if problem else self._training(column, entry.method, method.package, options)
+        training = None
+        if not problem:
+            training = column.training(
+                method=entry.method,
+                options=options,
+                compute=self.benchmark.compute.model_dump(mode="json"),
+                sources=training_sources(method.package, column.package),
+                representation_metrics=self.resolver.representation_metrics(self.benchmark),
+            )
         for fold in range(column.protocol.folds):
             for seed in self.benchmark.seeds:
                 spec, state, reason, missing = None, UNAVAILABLE, problem, column.missing
@@ -256,26 +167,6 @@ class _Planner:
                     missing_data=missing,
                 )
 
-    def _columns(self, choice: DatasetChoice, where: str) -> frozenset[str]:
-        return self.resolver.prepared_columns(choice, self.benchmark.preprocessor, where)
-
-    def _training(self, column: Column, method: str, package: str, options: Mapping[str, Any]) -> TrainingSpec:
-        """Return the spec of a row's first cell, before it is given weights."""
-        return TrainingSpec(
-            data=column.data[0],
-            test=column.data[1] if len(column.data) > 1 else None,
-            method=method,
-            options=options,
-            protocol=column.place.row.name,
-            protocol_options=column.protocol.options.model_dump(mode="json"),
-            protocol_label=column.protocol.label,
-            fold=0,
-            seed=0,
-            compute=self.benchmark.compute.model_dump(mode="json"),
-            sources=training_sources(package, column.package),
-            representation_metrics=self.resolver.representation_metrics(self.benchmark),
-        )
-
     def _unfit(self, method: MethodEntry, place: Place, where: str) -> str:
         """Say why a method cannot work on the data of a place; empty when it can."""
         problem = self._lacking(place.train, {*method.requires, *method.test_inputs}, method.name, where)
@@ -290,26 +181,8 @@ class _Planner:
         secret = sorted(names & told)
         if secret:
             return f"{method} needs {', '.join(secret)} of {choice.name}: it tells the label, no method ever sees it"
-        lacking = sorted(names - self._columns(choice, where))
+        lacking = sorted(names - self.resolver.prepared_columns(choice, self.benchmark.preprocessor, where))
         return f"{choice.name} has no column {', '.join(lacking)}, which {method} needs" if lacking else ""
-
-
-def _check_restriction(row: ProtocolChoice, crosses: bool, where: str) -> None:
-    wrong, right = ("datasets", "pairs") if crosses else ("pairs", "datasets")
-    if getattr(row, wrong) is not None:
-        raise ConfigError(
-            expected=f"'{right}' to restrict this protocol", found=f"'{wrong}'", where=where, remedy=f"write {right}"
-        )
-
-
-def _two_alike(place: Place, label: str) -> FerbenchError:
-    """Their folds would be averaged into one figure."""
-    return ConfigError(
-        expected="protocols that print differently on one data set",
-        found=f"two that print as {label!r} on {place.label}",
-        where=place.where,
-        remedy="put one of them into a benchmark of its own",
-    )
 
 
 def make_plan(benchmark: Benchmark, registry: Registry, resolver: Resolver, results: Path) -> Plan:
@@ -333,22 +206,6 @@ def make_plan(benchmark: Benchmark, registry: Registry, resolver: Resolver, resu
     return Plan(benchmark, cells, resolver)
 
 
-def plan_columns(benchmark: Benchmark, registry: Registry, resolver: Resolver) -> tuple[Column, ...]:
-    """List the columns of a benchmark, whoever fills them: what is trained and tested on, and how it is divided.
-
-    Args:
-        benchmark: the grid.
-        registry: installed plugins.
-        resolver: knows the user's data.
-
-    Raises:
-        FerbenchError: the benchmark names a data set or a protocol that is not installed, or options are refused.
-    """
-    store = RecordStore(Path())
-    states = _States(frozenset(), frozenset(), frozenset(), store)
-    return tuple(_Planner(benchmark, registry, resolver, states).columns())
-
-
 def _check_metrics(benchmark: Benchmark, registry: Registry) -> None:
     where = f"benchmark {benchmark.name}, metrics"
     taken = {choice.name for choice in benchmark.representation_metrics}
@@ -369,12 +226,8 @@ def _check_dataset_options(benchmark: Benchmark) -> None:
     for entry in benchmark.entry:
         for name in entry.dataset_options:
             if name not in names:
-                raise ConfigError(
-                    expected=f"a data set of the benchmark: {', '.join(names)}",
-                    found=repr(name),
-                    where=f"benchmark {benchmark.name}, entry {entry.name!r}, dataset_options",
-                    remedy=f"{closest(name, names)}correct the name",
-                )
+                where = f"benchmark {benchmark.name}, entry {entry.name!r}, dataset_options"
+                raise unknown_name(name, names, what="a data set of the benchmark", where=where)
 
 
 _SELECTABLE = ("id", "entry", "dataset", "preprocessor", "method", "protocol", "fold", "seed", "state")

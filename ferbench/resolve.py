@@ -20,7 +20,7 @@ from ferbench.config import (
 )
 from ferbench.datasource import DataSource
 from ferbench.entries import PreprocessorEntry
-from ferbench.errors import ConfigError, DataError, LeakError, MissingWeightsError, WeightsError, closest
+from ferbench.errors import ConfigError, DataError, LeakError, MissingWeightsError, WeightsError, unknown_name
 from ferbench.labels import MIXTURE, check_relabel
 from ferbench.options import Options, parse_options
 from ferbench.plugins import Registry, import_factory
@@ -236,22 +236,16 @@ class Resolver:
         resolved: dict[str, WeightsSpec] = {}
         for role, name in entry.weights.items():
             if not any(fnmatch(role, pattern) for pattern in roles):
-                raise ConfigError(
-                    expected=f"a role of {entry.method}: {', '.join(roles) or '(none)'}",
-                    found=repr(role),
-                    where=f"{where}, weights",
-                    remedy=f"{closest(role, roles)}correct the role",
-                )
+                what, remedy = f"a role of {entry.method}", "correct the role"
+                raise unknown_name(role, roles, what=what, where=f"{where}, weights", remedy=remedy)
             resolved[role] = self._weights(name, spec, benchmark, where)
         return replace(spec, weights=resolved)
 
     def _weights_choice(self, name: str, where: str) -> WeightsChoice:
         if name not in self.weights:
-            raise ConfigError(
-                expected=f"weights defined in the file: {', '.join(sorted(self.weights)) or '(none)'}",
-                found=repr(name),
-                where=where,
-                remedy=f"{closest(name, self.weights)}define [weights.{name}] or correct the name",
+            remedy = f"define [weights.{name}] or correct the name"
+            raise unknown_name(
+                name, sorted(self.weights), what="weights defined in the file", where=where, remedy=remedy
             )
         return self.weights[name]
 

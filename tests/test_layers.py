@@ -27,7 +27,7 @@ LAYERS: list[set[str]] = [
     {"classifier_options", "datasource", "entries", "spec"},
     {"hookspecs", "plugins", "sources", "trained"},
     {"config", "records", "metrics", "protocols"},
-    {"resolve", "plan", "catalogue"},
+    {"resolve", "columns", "plan", "catalogue"},
     {"data", "weights", "representation"},
     {"train"},
     {"run"},

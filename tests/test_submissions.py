@@ -20,8 +20,8 @@ from workbench import STRANGER, Workbench
 
 import ferbench.builtin
 from ferbench.catalogue import list_benchmarks
+from ferbench.columns import columns_of
 from ferbench.datasource import silent_progress
-from ferbench.plan import plan_columns
 from ferbench.plugins import Registry, discover
 from ferbench.submission.cell import Submitted, problems_of
 from ferbench.submission.content import RecordContent, SubmittedCell, SubmittedRow, read_model
@@ -568,7 +568,7 @@ def first(
     resolver = listed.resolver(registry, None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FERBENCH_CACHE", str(home.folder / "cache"))
-        column = plan_columns(listed.benchmark, registry, resolver)[0]
+        column = next(iter(columns_of(listed.benchmark, registry, resolver)))
         known = ground(listed.benchmark, column, cell.fold, cell.seed, resolver)
         content = read_model(unpacked.record() / "record.json", RecordContent)
         yield Submitted(cell, row, unpacked.record(), content), known

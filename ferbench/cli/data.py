@@ -72,19 +72,16 @@ def prepare_command(
     from rich.console import Console
 
     from ferbench.data.store import Store
-    from ferbench.errors import ConfigError, closest
+    from ferbench.errors import unknown_name
     from ferbench.run.display import RunDisplay
     from ferbench.run.session import cores, prepare_all
 
     registry, (listed,) = load([benchmark], config, data_root)
     names = {choice.name: choice for choice in listed.benchmark.dataset}
     if dataset not in names:
-        raise ConfigError(
-            expected=f"a data set of the benchmark {benchmark}: {', '.join(names)}",
-            found=repr(dataset),
-            where="the command line",
-            remedy=f"{closest(dataset, names)}or name another benchmark with --benchmark",
-        )
+        what = f"a data set of the benchmark {benchmark}"
+        remedy = "or name another benchmark with --benchmark"
+        raise unknown_name(dataset, names, what=what, where="the command line", remedy=remedy)
     resolver = listed.resolver(registry, data_root)
     spec = resolver.prepared(names[dataset], listed.benchmark.preprocessor, f"benchmark {benchmark}")
     with RunDisplay(Console(stderr=True)) as display:
@@ -218,17 +215,12 @@ def _checks(names: list[str]) -> set[str]:
     from typing import get_args
 
     from ferbench.data.findings import Check
-    from ferbench.errors import ConfigError, closest
+    from ferbench.errors import unknown_name
 
     known = get_args(Check)
     for name in names:
         if name not in known:
-            raise ConfigError(
-                expected=f"a check: {', '.join(known)}",
-                found=repr(name),
-                where="--accept",
-                remedy=f"{closest(name, known)}correct the name",
-            )
+            raise unknown_name(name, known, what="a check", where="--accept")
     return set(names)
 
 

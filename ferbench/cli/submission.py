@@ -101,14 +101,15 @@ def verify_command(
 def _add(verifier: Verifier, manifest: Manifest, store: RecordStore, target: Path) -> None:
     from dataclasses import replace
 
-    from ferbench.plan import make_plan, plan_columns
+    from ferbench.columns import columns_of
+    from ferbench.plan import make_plan
     from ferbench.report.sheet import sheet_of
     from ferbench.submission.accept import add_rows
 
     benchmark, resolver = verifier.benchmark(manifest.benchmark)
     sheet = sheet_of(make_plan(benchmark, verifier.registry, resolver, target), verifier.registry)
     blank = replace(sheet, cells=(), weights={}, test_inputs={})
-    columns = plan_columns(benchmark, verifier.registry, resolver)
+    columns = tuple(columns_of(benchmark, verifier.registry, resolver))
     for row in add_rows(manifest, store, target, blank, columns, benchmark):
         typer.echo(f"added {row} to {target}", err=True)
 

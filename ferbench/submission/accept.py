@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ferbench.columns import Column
 from ferbench.config import Benchmark
 from ferbench.errors import InputError
-from ferbench.plan import DONE, UNAVAILABLE, Column
+from ferbench.plan import DONE, UNAVAILABLE
 from ferbench.records import RecordStore
 from ferbench.report.sheet import Sheet, SheetCell, load_sheet, save_sheet, sheet_path
 from ferbench.submission.content import Manifest

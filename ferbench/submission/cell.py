@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.canonical import canonical_json, digest
+from ferbench.columns import Column
 from ferbench.config import Benchmark
 from ferbench.metrics.classification import accuracy
 from ferbench.metrics.evaluate import evaluate
 from ferbench.options import parse_options
-from ferbench.plan import Column
 from ferbench.plugins import Registry
 from ferbench.predictions import Predictions
 from ferbench.records import PREDICTIONS

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ferbench.columns import Column
 from ferbench.config import Benchmark
 from ferbench.data.store import Store
-from ferbench.plan import Column
 from ferbench.protocols.base import Fold
 from ferbench.resolve import Resolver
 from ferbench.run.division import divide, tested_columns
-from ferbench.spec import RepresentationMetricSpec, TrainingSpec
+from ferbench.spec import RepresentationMetricSpec
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,7 @@ def ground(benchmark: Benchmark, column: Column, fold: int, seed: int, resolver:
     Raises:
         DataError: the data cannot be divided so.
     """
-    spec = TrainingSpec(
-        data=column.data[0],
-        test=column.data[1] if len(column.data) > 1 else None,
-        method="",
-        options={},
-        protocol=column.place.row.name,
-        protocol_options=column.protocol.options.model_dump(mode="json"),
-        protocol_label=column.protocol.label,
-        fold=fold,
-        seed=seed,
-        compute={},
-        sources={},
-    )
+    spec = replace(column.training(method="", options={}, compute={}, sources={}), fold=fold, seed=seed)
     store = Store.open(spec.data)
     test_store = Store.open(spec.test) if spec.test is not None else store
     divided = divide(spec, store, test_store, resolver.registry)

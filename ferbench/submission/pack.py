@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ferbench import __version__
-from ferbench.errors import ConfigError, InputError, closest
+from ferbench.errors import InputError, unknown_name
 from ferbench.plan import DONE
 from ferbench.plugins import Registry
 from ferbench.records import RecordStore
@@ -72,12 +72,7 @@ def _rows(sheet: Sheet, wanted: Sequence[str]) -> list[str]:
     names = list(dict.fromkeys(cell.entry for cell in sheet.cells))
     for name in wanted:
         if name not in names:
-            raise ConfigError(
-                expected=f"a row of {sheet.benchmark}: {', '.join(names)}",
-                found=repr(name),
-                where="--entry",
-                remedy=f"{closest(name, names)}correct the name",
-            )
+            raise unknown_name(name, names, what=f"a row of {sheet.benchmark}", where="--entry")
     complete = [name for name in names if _whole_columns(sheet, name)]
     lacking = [name for name in wanted or names if name not in complete]
     if (wanted and lacking) or not complete:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from ferbench.columns import Column
 from ferbench.config import Benchmark
-from ferbench.plan import Column
 from ferbench.records import RecordStore
 from ferbench.submission.content import Manifest, SubmittedCell
 from ferbench.submission.verdict import Verdict

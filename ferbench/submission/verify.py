@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ferbench.catalogue import Listed, choose
+from ferbench.columns import Column, columns_of
 from ferbench.config import Benchmark
 from ferbench.datasource import ProgressBar
 from ferbench.errors import DataError, FerbenchError, RecordError, StorageError
-from ferbench.plan import Column, plan_columns
 from ferbench.plugins import Registry
 from ferbench.records import RECORD, SUMS, RecordStore
 from ferbench.resolve import Resolver
@@ -92,7 +92,7 @@ class Verifier:
         benchmark, resolver = self.benchmark(manifest.benchmark)
         columns = {
             (column.place.label, column.protocol.label): column
-            for column in plan_columns(benchmark, self.registry, resolver)
+            for column in columns_of(benchmark, self.registry, resolver)
         }
         check_rows(manifest, store, benchmark, columns, verdict)
         contents = _contents(manifest, store, verdict)

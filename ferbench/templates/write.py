@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from ferbench.errors import ConfigError, InputError, closest
+from ferbench.errors import ConfigError, InputError, unknown_name
 from ferbench.places import explained
 
 KINDS = ("method", "dataset", "preprocessor", "metric", "protocol")
@@ -44,12 +44,7 @@ def write_plugin(name: str, kind: str, folder: Path, author: str) -> Iterator[Pa
             remedy="choose such a name; no part of it after ferbench- may begin with a digit",
         )
     if kind not in KINDS:
-        raise ConfigError(
-            expected=f"a kind: {', '.join(KINDS)}",
-            found=repr(kind),
-            where="--kind",
-            remedy=f"{closest(kind, KINDS)}correct it",
-        )
+        raise unknown_name(kind, KINDS, what="a kind", where="--kind", remedy="correct it")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             expected="a new folder", found="something is there", where=str(folder), remedy="choose another --out DIR"

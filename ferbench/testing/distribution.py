@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.catalogue import Listed
+from ferbench.columns import columns_of
 from ferbench.config import read_benchmarks
 from ferbench.data.replica import ReplicaSite, write_replica
 from ferbench.errors import ConfigError, FerbenchError, PluginError, closest
 from ferbench.options import NoOptions, Options, parse_options
-from ferbench.plan import plan_columns
 from ferbench.plugins import KINDS, Provided, Registry
 from ferbench.report.reported import read_reported
 from ferbench.testing.dataset_checks import DATASET_CHECKS, DatasetSubject
@@ -196,7 +196,7 @@ def _benchmarks(provided: Provided[Any], _: Conditions, registry: Registry) -> C
         file = read_benchmarks(path)
         for benchmark in file.benchmark.values():
             one = Listed(benchmark, file, path)
-            plan_columns(benchmark, registry, one.resolver(registry, None))
+            list(columns_of(benchmark, registry, one.resolver(registry, None)))
             for metric in benchmark.metrics:
                 name = metric.split(".")[0]
                 if name not in {choice.name for choice in benchmark.representation_metrics}:
