@@ -6,11 +6,10 @@ import atexit
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from ferbench.data.verify import verify
 from ferbench.datasource import DataSource, Site
 from ferbench.entries import DatasetEntry
 from ferbench.options import Options
-from ferbench.plugins import Provided, import_factory
+from ferbench.testing.configured import Configured
 from ferbench.testing.findings import Failed
 from ferbench.testing.running import Check
 
@@ -31,26 +30,19 @@ SHAPES = {"landmarks": (5, 2), "box": (4,)}
 
 
 @dataclass(frozen=True)
-class DatasetSubject:
-    """A data set under test.
+class DatasetSubject(Configured[DatasetEntry]):
+    """A data set under test; few images are enough.
 
     Attributes:
-        provided: its entry, and the distribution that lists it.
-        options: of its own; few images are enough.
         root: the user's folder of it, where it needs one.
     """
 
-    provided: Provided[DatasetEntry]
-    options: Mapping[str, Any] = field(default_factory=dict)
     root: Path | None = None
 
     def source(self) -> DataSource[Options]:
         """Return it, made anew."""
-        entry = self.provided.entry
-        made: DataSource[Options] = import_factory(self.provided)(
-            entry.options.model_validate(dict(self.options)), self.root if entry.needs_root else None
-        )
-        return made
+        source: DataSource[Options] = self.made(self.root if self.provided.entry.needs_root else None)
+        return source
 
     def load(self) -> datasets.Dataset:
         """Load it into an empty cache, which is there as long as this process is."""

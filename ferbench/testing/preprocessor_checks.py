@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ferbench.data.preprocess import NoFace, Prepared, Preprocessor
 from ferbench.entries import PreprocessorEntry
-from ferbench.plugins import Provided, import_factory
+from ferbench.testing.configured import Configured
 from ferbench.testing.findings import Failed
 from ferbench.testing.running import Check
 
@@ -18,22 +17,13 @@ SIDES = ((96, 96), (120, 90), (64, 128))
 
 
 @dataclass(frozen=True)
-class PreprocessorSubject:
-    """A preprocessor under test.
-
-    Attributes:
-        provided: its entry, and the distribution that lists it.
-        options: of its own.
-    """
-
-    provided: Provided[PreprocessorEntry]
-    options: Mapping[str, Any] = field(default_factory=dict)
+class PreprocessorSubject(Configured[PreprocessorEntry]):
+    """A preprocessor under test."""
 
     def build(self) -> Preprocessor:
         """Return it."""
-        entry = self.provided.entry
-        made: Callable[..., Preprocessor] = import_factory(self.provided)
-        return made(entry.options.model_validate(dict(self.options)))
+        tool: Preprocessor = self.made()
+        return tool
 
     def finds_faces(self) -> bool:
         """Return whether it prepares any of the kit's images, which are noise: a detector finds no face in them."""

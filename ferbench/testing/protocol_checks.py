@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ferbench.entries import ProtocolEntry
-from ferbench.plugins import Provided, import_factory
 from ferbench.protocols.base import Fold, Protocol, Samples, check_fold
+from ferbench.testing.configured import Configured
 from ferbench.testing.findings import Failed
 from ferbench.testing.running import Check
 
@@ -18,23 +17,13 @@ SUBJECTS, CLASSES, EACH = 24, 4, 3
 
 
 @dataclass(frozen=True)
-class ProtocolSubject:
-    """A protocol under test.
-
-    Attributes:
-        provided: its entry, and the distribution that lists it.
-        options: of its own.
-    """
-
-    provided: Provided[ProtocolEntry]
-    options: Mapping[str, Any] = field(default_factory=dict)
+class ProtocolSubject(Configured[ProtocolEntry]):
+    """A protocol under test."""
 
     def build(self) -> Protocol[Any]:
         """Return it."""
-        made: Protocol[Any] = import_factory(self.provided)(
-            self.provided.entry.options.model_validate(dict(self.options))
-        )
-        return made
+        protocol: Protocol[Any] = self.made()
+        return protocol
 
     def samples(self, name: str = "toy") -> Samples:
         """Return 24 people, each with 3 images of each of 4 classes; the last quarter is the official test split."""
