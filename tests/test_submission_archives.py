@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import struct
+import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ferbench.errors import StorageError
 from ferbench.submission.archive import Limits, RefusedArchiveError, unpack
 
 
@@ -92,8 +98,18 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(signature) + offset] |= 1
     (tmp_path / "x.zip").write_bytes(bytes(data))
-    with pytest.raises(RefusedArchiveError, match="no sound zip"):
+    with pytest.raises(RefusedArchiveError, match="is encrypted"):
         unpack(tmp_path / "x.zip", tmp_path / "out")
+
+
+def test_a_full_disk_is_no_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    archive = an_archive(tmp_path / "x.zip", "submission.json")
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(StorageError, match="room to write"):
+        unpack(archive, tmp_path / "out")
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -102,3 +118,15 @@ def test_packings_that_unpack_without_measure_are_refused(packing: int, tmp_path
         archive.writestr("submission.json", b"0" * 5_000_000)
     with pytest.raises(RefusedArchiveError, match="packed otherwise than by deflating"):
         unpack(tmp_path / "x.zip", tmp_path / "out")
+
+
+@given(place=st.integers(0, 10_000), byte=st.integers(0, 255), cut=st.integers(0, 40))
+def test_a_damaged_file_is_refused_or_unpacked_and_breaks_nothing(place: int, byte: int, cut: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = an_archive(Path(folder) / "x.zip", "submission.json", "records/" + "a" * 64 + "/record.json")
+        whole = bytearray(path.read_bytes())
+        whole[place % len(whole)] = byte
+        path.write_bytes(bytes(whole[: len(whole) - cut]))
+        with suppress(RefusedArchiveError):
+            unpack(path, Path(folder) / "out")
+        assert {one.name for one in Path(folder).iterdir()} <= {"x.zip", "out"}

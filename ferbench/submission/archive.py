@@ -7,6 +7,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from ferbench.submission.content import MOST_CELLS
 MANIFEST = "submission.json"
 RECORD_FILES = (RECORD, PREDICTIONS, SUMS)
 PACKINGS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+KNOWN_FLAGS = 0b1000_0000_1110  # how well deflated, sizes after the data, names in UTF-8; none of them encrypts
+NEWEST = 45
+"""Version of the format: zip64, which large files need."""
 
 _NAME = re.compile(r"submission\.json|records/[0-9a-f]{64}/(" + "|".join(map(re.escape, RECORD_FILES)) + ")")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -88,16 +92,33 @@ def unpack(path: Path, folder: Path, limits: Limits | None = None) -> None:
     limits = limits or Limits()
     if path.stat().st_size > limits.packed:
         raise RefusedArchiveError(f"{path.stat().st_size} bytes; at most {limits.packed} are read")
+    with _sound(), zipfile.ZipFile(path) as archive:
+        room = limits.total
+        for entry in _checked(archive, limits):
+            target = folder / entry.filename
+            with explained(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as sink:
+                    for piece in _pieces(archive, entry, min(limits.of(entry.filename), room)):
+                        room -= sink.write(piece)
+
+
+UNSOUND = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
+"""What zipfile raises of damaged files: the fourth and fifth where an offset leads out of the file, the last where the
+list of contents asks for a version of the format that it does not know."""
+
+
+@contextmanager
+def _sound() -> Iterator[None]:
+    """Refuse a damaged file; that there is no room to write is told by `explained`, further in."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            room = limits.total
-            for entry in _checked(archive, limits):
-                room -= _unpack_one(archive, entry, folder / entry.filename, min(limits.of(entry.filename), room))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        yield
+    except UNSOUND as error:
         raise RefusedArchiveError(f"no sound zip: {error or type(error).__name__}") from error
 
 
-def _checked(archive: zipfile.ZipFile, limits: Limits) -> Iterator[zipfile.ZipInfo]:
+def _checked(archive: zipfile.ZipFile, limits: Limits) -> list[zipfile.ZipInfo]:
+    """Return the files of an archive, none of which has been looked into."""
     entries = archive.infolist()
     if len(entries) > limits.files:
         raise RefusedArchiveError(f"{len(entries)} files; at most {limits.files} are read")
@@ -108,22 +129,22 @@ def _checked(archive: zipfile.ZipFile, limits: Limits) -> Iterator[zipfile.ZipIn
             raise RefusedArchiveError(f"a file called {entry.filename[:200]!r}, which no submission has")
         if kind not in {0, stat.S_IFREG}:
             raise RefusedArchiveError(f"{entry.filename} is no plain file")
-        if entry.compress_type not in PACKINGS:
+        if entry.flag_bits & ~KNOWN_FLAGS:
+            raise RefusedArchiveError(f"{entry.filename} is encrypted, or patches another file")
+        if entry.compress_type not in PACKINGS or entry.extract_version > NEWEST:
             raise RefusedArchiveError(f"{entry.filename} is packed otherwise than by deflating")
         if entry.filename in seen:
             raise RefusedArchiveError(f"{entry.filename} stands in it twice")
         seen.add(entry.filename)
-    yield from entries
+    return entries
 
 
-def _unpack_one(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, room: int) -> int:
-    """Copy one file, counting what comes out, not what the zip says will; return its bytes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
-    with archive.open(entry) as source, target.open("xb") as sink:
-        while chunk := source.read(_CHUNK):
-            size += len(chunk)
-            if size > room:
+def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int) -> Iterator[bytes]:
+    """Yield what comes out of a file, and count that, not what the zip says will."""
+    left = room
+    with archive.open(entry) as source:
+        while piece := source.read(_CHUNK):
+            left -= len(piece)
+            if left < 0:
                 raise RefusedArchiveError(f"{entry.filename} unpacks to more than {room} bytes")
-            sink.write(chunk)
-    return size
+            yield piece
