@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ferbench.canonical import digest, file_digest
+from ferbench.submission.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -107,3 +108,8 @@ def opened(file: Path, folder: Path) -> Opened:
     with zipfile.ZipFile(file) as archive:
         archive.extractall(folder)
     return Opened(folder)
+
+
+def reasons(verdict: Verdict) -> str:
+    """Return why a submission was refused, a line each."""
+    return "\n".join(f"{one.where}: {one.problem}" for one in verdict.findings)
