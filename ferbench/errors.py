@@ -20,11 +20,16 @@ class FerbenchError(Exception):
 
     def __init__(self, *, expected: str, found: str, where: str, remedy: str) -> None:
         self.expected, self.found, self.where, self.remedy = expected, found, where, remedy
-        super().__init__(f"expected {expected}; found {found}; in {where}; {remedy}")
+        super().__init__(f"{self.problem}; {remedy}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive a trip between processes (the keyword-only constructor would not)."""
         return _rebuild, (type(self), self.as_dict())
+
+    @property
+    def problem(self) -> str:
+        """What is wrong and where, without the remedy."""
+        return f"expected {self.expected}; found {self.found}; in {self.where}"
 
     def as_dict(self) -> dict[str, str]:
         """Return the four parts by name."""

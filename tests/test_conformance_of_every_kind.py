@@ -161,8 +161,6 @@ def test_a_replica_stands_for_a_users_copy(registry: Registry) -> None:
 
 
 def test_a_detector_that_finds_nothing_in_noise_is_not_said_to_have_passed(registry: Registry) -> None:
-    results = {one.name: one for one in check_distribution(registry, "toyfaces", Conditions())}
-    assert "finds no face" in results["toy-finder"].left_out or results["toy-finder"].checks > 0
     entry = PreprocessorEntry(name="blind", factory="broken_plugins:Blind", version="1")
     registry.entries["preprocessors"]["blind"] = Provided(entry, "blind", "0", "tests")
     (found,) = check_distribution(registry, "blind", Conditions())

@@ -88,7 +88,7 @@ def verify_command(
                     try:
                         _add(verifier, manifest, store, add_to)
                     except TakenError as error:  # the other files are told of too
-                        verdict.refuse(error.where, f"expected {error.expected}; found {error.found}; {error.remedy}")
+                        verdict.refuse(error.where, str(error))
                 told.append((file, verdict))
     if as_json:
         typer.echo(json.dumps([_as_json(file, verdict) for file, verdict in told], indent=1))

@@ -153,6 +153,7 @@ class RecordContent(_Part):
     validation_accuracy: list[Share]
     history: list[dict[Key, Json]]
     kept: dict[Key, Json]
+    # There or not, where nothing was measured; never null, which reports do not expect.
     representation: _Representation = Field(default=None, validate_default=False)  # type: ignore[assignment]
     cost: dict[Key, Number | None]
     predictions_sha256: Digest

@@ -42,15 +42,14 @@ def pack(sheet: Sheet, results: Path, rows: Sequence[str], file: Path, registry:
     Raises:
         ConfigError: a row is unknown.
         InputError: a row has no complete column, or a record says what no submission may.
-        RecordError: a record was altered.
+        RecordError: a record was altered, or is gone since the sheet was made.
     """
     chosen = _rows(sheet, rows)
     cells = [cell for row in chosen for cell in _whole_columns(sheet, row)]
     store = RecordStore(results)
-    done = store.done()
     with tempfile.TemporaryDirectory(prefix="ferbench-submission-") as aside:
         copy = RecordStore(Path(aside))
-        for identity in sorted({cell.id for cell in cells} & done):
+        for identity in sorted({cell.id for cell in cells}):
             store.copy(identity, copy)
             copy.reduce(identity, RECORD_FILES)
             _check(copy, identity)

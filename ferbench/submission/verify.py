@@ -69,7 +69,7 @@ class Verifier:
                 except StorageError:
                     raise
                 except FerbenchError as error:  # one file's trouble is not the others'
-                    verdict.refuse(error.where, f"expected {error.expected}; found {error.found}; {error.remedy}")
+                    verdict.refuse(error.where, str(error))
             yield verdict, manifest, store
 
     def benchmark(self, name: str) -> tuple[Benchmark, Resolver]:
@@ -144,9 +144,8 @@ class Verifier:
             verdict.notes.append(f"not recomputed, since no plugin here has them: {', '.join(sorted(unknown))}")
         if older:
             verdict.notes.append(f"{older} of {len(manifest.cells)} cells were trained by another version of ferbench")
-        measured = {
-            name for content in contents.values() if content.representation for name in content.representation.metrics
-        }
+        accounts = [content.measured for content in contents.values() if content.measured is not None]
+        measured = {name for account in accounts for name in account.metrics}
         if measured:
             verdict.notes.append(
                 f"as the submitter measured them, since no predictions give them: {', '.join(sorted(measured))}"

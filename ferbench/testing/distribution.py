@@ -161,8 +161,7 @@ def _dataset(provided: Provided[Any], conditions: Conditions, _: Registry) -> Ch
         try:
             write_replica(provided, ReplicaSite(root))
         except FerbenchError as error:
-            problem = f"expected {error.expected}; found {error.found}; {error.where}"
-            return Checked("datasets", entry.name, 1, (Finding("writes its replica", problem, error.remedy),))
+            return Checked("datasets", entry.name, 1, (Finding("writes its replica", error.problem, error.remedy),))
         return check(DatasetSubject(provided, options, root))
 
 

@@ -27,9 +27,7 @@ def failing(checks: Sequence[Check[T]], checked: T) -> Iterator[Finding]:
         except Failed as failed:
             yield Finding(name_of(check), failed.problem, failed.remedy)
         except FerbenchError as error:
-            yield Finding(
-                name_of(check), f"expected {error.expected}; found {error.found}; {error.where}", error.remedy
-            )
+            yield Finding(name_of(check), error.problem, error.remedy)
         except Exception as error:  # noqa: BLE001  a plugin may raise anything; the user is told what
             yield Finding(
                 name_of(check),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,14 @@ def test_a_row_of_the_same_name_with_other_cells_is_not_mixed_in(
     done = home.call("verify-submission", "less.zip", "grid.zip", "--add-to", board, code=1)
     assert "found 'Learner' with other cells" in done.out
     assert done.out.splitlines()[-1] == "grid.zip: accepted"  # one file's trouble is not the others'
+
+
+def test_a_record_that_is_gone_is_told(home: Workbench, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(home.results, results)
+    shutil.rmtree(next((results / "records").iterdir()))
+    message = home.call("submit", "grid", "--as-run", "--results", str(results), code=2).message
+    assert message["expected"] == "a complete record"
 
 
 def test_an_unfinished_row_is_not_submitted(home: Workbench, tmp_path: Path) -> None:
