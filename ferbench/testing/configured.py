@@ -1,7 +1,7 @@
 """A plugin under test that has options of its own."""
 
-from __future__ import annotations
-
+# Annotations are evaluated here, not kept as text: the __init__ that dataclass writes for a class built on this one
+# carries them into that class's module, where their names mean nothing to who reads the signature (pdoc, inspect).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
