@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -50,8 +50,19 @@ class Rehearsal:
         hooks = Hooks(lambda _epoch: None, checkpoint, lambda _share, _images: None)
         trainer = Trainer(method, training, Accelerator(cpu=True), 0, hooks)
         with suppress(_Enough):
-            trainer.run(None if saved is None else torch.load(io.BytesIO(saved), weights_only=False))
+            trainer.run(None if saved is None else _loaded(saved))
         return trainer
+
+
+def state_in(saved: bytes) -> Mapping[str, Any]:
+    """Return the method's `state_dict` that a checkpoint holds."""
+    state: Mapping[str, Any] = _loaded(saved)["method"]
+    return state
+
+
+def _loaded(saved: bytes) -> dict[str, Any]:
+    checkpoint: dict[str, Any] = torch.load(io.BytesIO(saved), weights_only=False)
+    return checkpoint
 
 
 class _Enough(Exception):  # noqa: N818  not an error: the training was to stop here
