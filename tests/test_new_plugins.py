@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,6 @@ from environments import command, environment
 from ferbench.errors import ConfigError, InputError
 from ferbench.templates.write import KINDS, write_plugin
 
-
-@pytest.fixture(scope="module")
-def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of commands of a fresh environment beside this one."""
-    return environment(tmp_path_factory.mktemp("beside"))
-
-
 NAMES = {
     "method": "my-method",
     "dataset": "ferbench-drawn",
@@ -25,34 +20,72 @@ NAMES = {
     "metric": "top-two",
     "protocol": "by-lot",
 }
+PLAIN = {kind: name.removeprefix("ferbench-") for kind, name in NAMES.items()}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """One plugin of each kind, written, built and installed into a fresh environment.
+
+    Attributes:
+        python: of that environment, which has this one's packages too.
+        projects: the folder of each kind's project.
+        written: the files of each.
+    """
+
+    python: Path
+    projects: Mapping[str, Path]
+    written: Mapping[str, Sequence[Path]]
+
+    def ferbench(self, *words: str | Path, cwd: Path) -> str:
+        """Return what a ferbench command there prints."""
+        return command(self.python, "-m", "ferbench.cli", *words, cwd=cwd).stdout
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Beside:
+    """Write, build and install a plugin of each kind."""
+    folder = tmp_path_factory.mktemp("plugins")
+    python = environment(tmp_path_factory.mktemp("beside")) / "python"
+    projects = {kind: folder / NAMES[kind] for kind in KINDS}
+    written = {
+        kind: list(write_plugin(NAMES[kind], kind, path, 'Ada "A." Lovelace')) for kind, path in projects.items()
+    }
+    for project in projects.values():
+        command("uv", "build", "--wheel", "--quiet", "--out-dir", folder / "dist", project, cwd=folder)
+    wheels = sorted((folder / "dist").glob("*.whl"))
+    assert len(wheels) == len(KINDS)
+    command("uv", "pip", "install", "--quiet", "--no-deps", "--python", python, *wheels, cwd=folder)
+    return Beside(python, projects, written)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_builds_installs_passes_its_tests_and_runs(kind: str, beside: Path, tmp_path: Path) -> None:
-    name = NAMES[kind]
-    plain, folder = name.removeprefix("ferbench-"), tmp_path / name
-    written = list(write_plugin(name, kind, folder, 'Ada "A." Lovelace'))
+def test_it_is_whole_and_passes_its_own_tests(kind: str, beside: Beside) -> None:
+    written, project = beside.written[kind], beside.projects[kind]
     assert {path.name for path in written} >= {"pyproject.toml", "README.md", "LICENSE", "test.yml", "plugin.py"}
     assert not [path for path in written if "{" in path.name or "{{ " in path.read_text().replace("${{ ", "")]
-    command("uv", "build", "--wheel", "--quiet", "--out-dir", tmp_path / "dist", folder, cwd=tmp_path)
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
-    python = beside / "python"
-    command("uv", "pip", "install", "--quiet", "--no-deps", "--python", python, wheel, cwd=tmp_path)
-    command(python, "-m", "ruff", "check", folder, cwd=folder)
-    command(python, "-m", "ruff", "format", "--check", folder, cwd=folder)
-    command(python, "-m", "pytest", "-q", cwd=folder)
-    call = (python, "-m", "ferbench.cli")
-    checked = json.loads(command(*call, "plugin", "check", name, "--json", cwd=folder).stdout)
-    assert [(one["name"], one["findings"], one["left_out"]) for one in checked] == [(plain, [], "")]
-    assert checked[0]["checks"] >= 4
-    root = []
-    if kind == "dataset":
-        command(*call, "data", "replica", plain, "--out", tmp_path / "data" / plain, cwd=folder)
-        command(*call, "data", "verify", plain, "--data-root", tmp_path / "data" / plain, cwd=folder)
-        root = ["--data-root", tmp_path / "data"]
-    done = command(*call, "run", plain, "--workers", "1", *root, cwd=folder)
-    assert f"# {plain}: " in done.stdout
-    command("uv", "pip", "uninstall", "--quiet", "--python", python, name, cwd=tmp_path)
+    command(beside.python, "-m", "ruff", "check", project, cwd=project)
+    command(beside.python, "-m", "ruff", "format", "--check", project, cwd=project)
+    command(beside.python, "-m", "pytest", "-q", cwd=project)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_passes_the_checks(kind: str, beside: Beside) -> None:
+    told = beside.ferbench("plugin", "check", NAMES[kind], "--json", cwd=beside.projects[kind])
+    (checked,) = json.loads(told)
+    assert (checked["name"], checked["findings"], checked["left_out"]) == (PLAIN[kind], [], "")
+    assert checked["checks"] >= 4
+
+
+def test_their_benchmarks_run(beside: Beside, tmp_path: Path) -> None:
+    text = "\n".join((project / "benchmarks.toml").read_text() for project in beside.projects.values())
+    (tmp_path / "benchmarks.toml").write_text(text)
+    replica = tmp_path / "data" / PLAIN["dataset"]
+    beside.ferbench("data", "replica", PLAIN["dataset"], "--out", replica, cwd=tmp_path)
+    beside.ferbench("data", "verify", PLAIN["dataset"], "--data-root", replica, cwd=tmp_path)
+    done = beside.ferbench("run", *PLAIN.values(), "--workers", "1", "--data-root", tmp_path / "data", cwd=tmp_path)
+    for name in PLAIN.values():
+        assert f"# {name}: " in done
 
 
 @pytest.mark.parametrize(
