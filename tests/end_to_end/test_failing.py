@@ -60,22 +60,30 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workbench, Finishe
     file = bench.folder / "misfit.safetensors"
     save_file({"layer.weight": np.zeros((3, 3), dtype=np.float32)}, file)
     bench.write(GRID.format(sha256=hashlib.sha256(file.read_bytes()).hexdigest()))
-    return bench, bench.run("faults", "--checkpoint-seconds", "0", code=1)
+    return bench, bench.run("faults", "--checkpoint-seconds", "0", "--workers", "2", code=1)
 
 
-def test_each_fails_its_own_cell_and_the_plan_tells_why(faults: tuple[Workbench, Finished]) -> None:
+@pytest.fixture(scope="module")
+def cells(faults: tuple[Workbench, Finished]) -> dict[str, dict[str, Any]]:
+    """Return the cell of each row on the data that has all columns."""
     bench, _ = faults
-    for cell in bench.plan("faults", "--select", "dataset=toy"):
-        if cell["entry"] in REASONS:
+    return {cell["entry"]: cell for cell in bench.plan("faults", "--select", "dataset=toy")}
+
+
+def test_each_fails_its_own_cell_and_the_plan_tells_why(cells: dict[str, dict[str, Any]]) -> None:
+    for entry, cell in cells.items():
+        if entry in REASONS:
             assert cell["state"] == "failed", cell
-            assert REASONS[cell["entry"]] in cell["reason"]
+            assert REASONS[entry] in cell["reason"]
         else:
             assert cell["state"] == "done", cell
 
 
-def test_failure_records_hold_the_traceback(faults: tuple[Workbench, Finished]) -> None:
+def test_failure_records_hold_the_traceback(
+    faults: tuple[Workbench, Finished], cells: dict[str, dict[str, Any]]
+) -> None:
     bench, _ = faults
-    cell = next(cell for cell in bench.plan("faults", "--select", "dataset=toy") if cell["entry"] == "Raises")
+    cell = cells["Raises"]
     record = json.loads((bench.results / "failures" / f"{cell['id']}.json").read_text())
     assert record["id"] == cell["id"]
     assert record["spec"]["method"] == "toy-raises"
@@ -95,13 +103,13 @@ def test_what_lacks_a_column_is_unavailable_not_failed(faults: tuple[Workbench, 
     assert "unavailable" in bench.call("report", "faults").out
 
 
-def test_a_killed_worker_is_tried_again_once(faults: tuple[Workbench, Finished]) -> None:
+def test_a_killed_worker_is_tried_again_once(
+    faults: tuple[Workbench, Finished], cells: dict[str, dict[str, Any]]
+) -> None:
     """`Recovers` dies once in its third epoch, and resumes from its checkpoint."""
     bench, _ = faults
-    cell = next(cell for cell in bench.plan("faults", "--select", "dataset=toy") if cell["entry"] == "Recovers")
-    assert bench.records()[cell["id"]]["provenance"]["resumed"] is True
-    killed = next(cell for cell in bench.plan("faults", "--select", "dataset=toy") if cell["entry"] == "Killed")
-    assert killed["id"] not in bench.records()
+    assert bench.records()[cells["Recovers"]["id"]]["provenance"]["resumed"] is True
+    assert cells["Killed"]["id"] not in bench.records()
 
 
 def test_the_end_says_what_to_do(faults: tuple[Workbench, Finished]) -> None:
@@ -116,15 +124,16 @@ def test_failed_cells_have_no_number(faults: tuple[Workbench, Finished]) -> None
     assert rows == {"Learner", "Posed", "Recovers"}
 
 
-def test_a_second_run_retries_nothing_unless_asked(faults: tuple[Workbench, Finished]) -> None:
+def test_a_second_run_retries_nothing_unless_asked(
+    faults: tuple[Workbench, Finished], cells: dict[str, dict[str, Any]]
+) -> None:
     bench, _ = faults
     log, stamps = bench.folder / "trainings.log", bench.stamps()
     before = log.read_text().split()
     again = bench.run("faults", code=1)
     assert again.seconds < 6
     assert log.read_text().split() == before
-    raises = next(cell["id"] for cell in bench.plan("faults", "--select", "entry=Raises") if cell["dataset"] == "toy")
-    asked = bench.run("faults", "--retry-failed", "--select", f"id={raises}", code=1)
+    asked = bench.run("faults", "--retry-failed", "--select", f"id={cells['Raises']['id']}", code=1)
     assert len(log.read_text().split()) == len(before) + 1
     assert "1 failed" in asked.err
     assert bench.stamps() == stamps

@@ -63,8 +63,14 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     bench = Workbench(tmp_path_factory.mktemp("grid"), env={})
     bench.env["FERBENCH_TOY_LOG"] = str(bench.folder / "trainings.log")
     bench.write(GRID)
-    bench.run("grid", "own")
+    bench.run("grid", "own", "--workers", "2")
     return bench
+
+
+@pytest.fixture(scope="module")
+def cells(grid: Workbench) -> list[dict[str, Any]]:
+    """Return the cells of its first benchmark."""
+    return grid.plan("grid")
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +106,9 @@ def accuracy_of(columns: dict[str, list[Any]]) -> float:
     return sum(right) / len(right)
 
 
-def test_each_mean_is_the_mean_of_stored_predictions(grid: Workbench, rows: list[dict[str, Any]]) -> None:
-    cells = grid.plan("grid")
+def test_each_mean_is_the_mean_of_stored_predictions(
+    grid: Workbench, cells: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> None:
     for row in (row for row in rows if row["metric"] == "accuracy"):
         mine = [c for c in cells if all(c[key] == row[key] for key in ("entry", "dataset", "protocol"))]
         values = [accuracy_of(grid.predictions(cell["id"])) for cell in mine]
@@ -113,19 +120,19 @@ def test_each_mean_is_the_mean_of_stored_predictions(grid: Workbench, rows: list
             assert row["std"] is None
 
 
-def test_folds_test_every_image_once(grid: Workbench) -> None:
-    cells = [c for c in grid.plan("grid") if (c["entry"], c["dataset"], c["protocol"]) == ("Turns", "toy", "3-fold")]
-    tested = [image for cell in cells for image in grid.predictions(cell["id"])["id"]]
+def test_folds_test_every_image_once(grid: Workbench, cells: list[dict[str, Any]]) -> None:
+    folds = [c for c in cells if (c["entry"], c["dataset"], c["protocol"]) == ("Turns", "toy", "3-fold")]
+    tested = [image for cell in folds for image in grid.predictions(cell["id"])["id"]]
     assert len(tested) == len(set(tested)) == 192
 
 
-def test_test_labels_are_clean_under_noise(grid: Workbench) -> None:
-    cells = {c["protocol"]: c["id"] for c in grid.plan("grid") if c["entry"] == "Learner" and c["dataset"] == "toy"}
-    clean = grid.predictions(cells["official"])
+def test_test_labels_are_clean_under_noise(grid: Workbench, cells: list[dict[str, Any]]) -> None:
+    ids = {c["protocol"]: c["id"] for c in cells if c["entry"] == "Learner" and c["dataset"] == "toy"}
+    clean = grid.predictions(ids["official"])
     for protocol in ("noise-10", "noise-20", "noise-30"):
-        noisy = grid.predictions(cells[protocol])
+        noisy = grid.predictions(ids[protocol])
         assert (noisy["id"], noisy["label"]) == (clean["id"], clean["label"])
-        notes = grid.records()[cells[protocol]]["fold_notes"]
+        notes = grid.records()[ids[protocol]]["fold_notes"]
         assert notes["labels_changed"] / notes["labels"] == pytest.approx(int(protocol[-2:]) / 100, abs=0.1)
 
 
@@ -137,13 +144,11 @@ def test_the_baseline_beats_chance(rows: list[dict[str, Any]]) -> None:
     assert len(set(means)) > 5  # a grid on which everything is 100 % would show nothing
 
 
-def test_cross_dataset_uses_shared_classes_only(grid: Workbench) -> None:
-    cells = {
-        c["dataset"]: c["id"] for c in grid.plan("grid") if c["protocol"] == "cross-dataset" and c["entry"] == "Turns"
-    }
-    assert set(cells) == {"toy->toy-b", "toy-b->toy"}
+def test_cross_dataset_uses_shared_classes_only(grid: Workbench, cells: list[dict[str, Any]]) -> None:
+    ids = {c["dataset"]: c["id"] for c in cells if c["protocol"] == "cross-dataset" and c["entry"] == "Turns"}
+    assert set(ids) == {"toy->toy-b", "toy-b->toy"}
     for dataset, dropped in (("toy->toy-b", "train"), ("toy-b->toy", "test")):
-        record = grid.records()[cells[dataset]]
+        record = grid.records()[ids[dataset]]
         assert record["classes"] == ["anger", "fear", "happiness"]
         assert record["fold_notes"]["classes_dropped"][dropped] == ["neutral"]
 
@@ -164,8 +169,8 @@ def test_formats_say_the_same(grid: Workbench, rows: list[dict[str, Any]]) -> No
     assert markdown == (grid.results / "leaderboards" / "grid.md").read_text()
 
 
-def test_what_a_method_keeps_is_in_the_record(grid: Workbench) -> None:
-    cell = next(c for c in grid.plan("grid") if c["entry"] == "Turns" and c["protocol"] == "official")
+def test_what_a_method_keeps_is_in_the_record(grid: Workbench, cells: list[dict[str, Any]]) -> None:
+    cell = next(c for c in cells if c["entry"] == "Turns" and c["protocol"] == "official")
     record, folder = grid.records()[cell["id"]], grid.results / "records" / cell["id"]
     assert len(record["kept"]["centres"]) == 4
     assert "extra_adversary" in grid.predictions(cell["id"])
@@ -175,9 +180,9 @@ def test_what_a_method_keeps_is_in_the_record(grid: Workbench) -> None:
     assert stages["turns"]["undefined"] is None  # a NaN in a log costs no training
 
 
-def test_a_recipe_is_trained_once_and_disclosed(grid: Workbench) -> None:
+def test_a_recipe_is_trained_once_and_disclosed(grid: Workbench, cells: list[dict[str, Any]]) -> None:
     records = grid.records()
-    pretrained = [c["id"] for c in grid.plan("grid") if c["entry"] == "Pretrained"]
+    pretrained = [c["id"] for c in cells if c["entry"] == "Pretrained"]
     shared = {records[identity]["provenance"]["weights"]["backbone"]["sha256"] for identity in pretrained}
     assert len(shared) == 1
     own = [c["id"] for c in grid.plan("own")]
@@ -219,16 +224,17 @@ def test_a_second_run_does_nothing(grid: Workbench) -> None:
     assert again.seconds < 6
 
 
-def test_a_published_leaderboard_can_be_made_again(grid: Workbench, tmp_path: Path) -> None:
+def test_a_published_leaderboard_can_be_made_again(
+    grid: Workbench, cells: list[dict[str, Any]], tmp_path: Path
+) -> None:
     grid.call("report", "grid", "--out", str(tmp_path), "--with-records")
     copy = tmp_path / "grid"
-    assert set(grid.records(copy)) == {c["id"] for c in grid.plan("grid")}
+    assert set(grid.records(copy)) == {c["id"] for c in cells}
     again = grid.call("report", "grid", "--results", str(copy), "--as-run")
     assert again.out == (tmp_path / "grid.md").read_text() == (grid.results / "leaderboards" / "grid.md").read_text()
 
 
-def test_selecting_one_cell_by_its_id(grid: Workbench, tmp_path: Path) -> None:
-    cells = grid.plan("grid")
+def test_selecting_one_cell_by_its_id(grid: Workbench, cells: list[dict[str, Any]], tmp_path: Path) -> None:
     chosen = grid.plan("grid", "--select", f"id={cells[7]['id'][:16]}")
     assert chosen == [cells[7]]
     either = grid.plan(
@@ -237,11 +243,13 @@ def test_selecting_one_cell_by_its_id(grid: Workbench, tmp_path: Path) -> None:
     assert {(c["dataset"], c["protocol"]) for c in either} == {("toy", "noise-10"), ("toy", "noise-20")}
 
 
-def test_order_and_number_of_workers_change_nothing(grid: Workbench, tmp_path: Path) -> None:
+def test_order_and_number_of_workers_change_nothing(
+    grid: Workbench, cells: list[dict[str, Any]], tmp_path: Path
+) -> None:
     other = Workbench(tmp_path)
     other.write(backwards(GRID))
     other.run("grid", "--workers", "1")
-    expected = {cell["id"] for cell in grid.plan("grid")}
+    expected = {cell["id"] for cell in cells}
     assert other.digests() == {identity: made for identity, made in grid.digests().items() if identity in expected}
     order = [content["provenance"]["finished"] for content in map(other.records().get, chronological(grid))]
     assert order != sorted(order)
@@ -274,14 +282,14 @@ def test_what_is_installed_is_listed(grid: Workbench) -> None:
     assert (toy["distribution"], toy["needs_root"], len(toy["classes"])) == ("ferbench-toy", False, 4)
 
 
-def test_preparing_by_hand_finds_the_same_store(grid: Workbench) -> None:
+def test_preparing_by_hand_finds_the_same_store(grid: Workbench, cells: list[dict[str, Any]]) -> None:
     made: Finished = grid.call("data", "prepare", "toy", "--benchmark", "grid", "--json")
     summary = made.json
     assert (summary["images"], summary["shape"], summary["no_face"]) == (192, [16, 16, 3], 0)
     used = {r["provenance"]["data"][0][1] for r in grid.records().values() if r["spec"]["data"]["options"]["seed"] == 0}
     assert summary["fingerprint"] in used
     plain = grid.call("plan", "grid").out
-    assert plain.splitlines()[-1] == f"{len(grid.plan('grid'))} done"
+    assert plain.splitlines()[-1] == f"{len(cells)} done"
 
 
 def test_no_metric_is_nan(grid: Workbench) -> None:

@@ -90,8 +90,8 @@ class Workbench:
         return finish(self.start(*words), begun, code=code)
 
     def run(self, *words: str, code: int | None = 0) -> Finished:
-        """Run `ferbench run` with two workers."""
-        return self.call("run", *words, *([] if "--workers" in words else ["--workers", "2"]), code=code)
+        """Run `ferbench run`, with one worker unless told: tests run side by side, and a worker is slow to start."""
+        return self.call("run", *words, *([] if "--workers" in words else ["--workers", "1"]), code=code)
 
     def plan(self, *words: str) -> list[dict[str, Any]]:
         """Return the cells that `ferbench plan --json` lists."""

@@ -76,7 +76,7 @@ def finished(replica: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
     )
     text = FILE.format(datasets=datasets, official=list(OFFICIAL), folds=[*FOLDS, "my-faces", "hub"])
     (folder / "benchmarks.toml").write_text(text)
-    done = call(folder, "run", "all", "--data-root", "data", "--workers", "2")
+    done = call(folder, "run", "all", "--data-root", "data", "--workers", "1")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return folder
