@@ -46,7 +46,8 @@ def shipped_file() -> Path:
 def list_benchmarks(config: Path | None, registry: Registry) -> dict[str, Listed]:
     """Return all benchmarks by name: of `config` (else ./benchmarks.toml, else the shipped file) and of the plugins.
 
-    A file may add rows to a benchmark of another one, of the shipped file too.
+    A file may add rows to a benchmark of another one, of the shipped file too. A plugin's rows for a benchmark of a
+    plugin that is not installed are left out.
 
     Raises:
         ConfigError: a file is wrong, two files claim one name, or rows are added that cannot be.
@@ -72,19 +73,22 @@ def list_benchmarks(config: Path | None, registry: Registry) -> dict[str, Listed
             found[name] = Listed(benchmark, file, path, known)
     for path, file in files.items():
         for name, extension in file.extend.items():
-            found[name] = _extended(_base(name, found, path), extension, file, path)
+            base = _base(name, found)
+            if base is not None:
+                found[name] = _extended(base, extension, file, path)
+            elif path == main:
+                names = [*found, *read_benchmarks(shipped_file()).benchmark]
+                where = f"{path}, at extend.{name}"
+                raise unknown_name(name, names, what="a benchmark to add rows to", where=where)
     return found
 
 
-def _base(name: str, found: Mapping[str, Listed], path: Path) -> Listed:
-    """Return the benchmark that a file adds rows to."""
+def _base(name: str, found: Mapping[str, Listed]) -> Listed | None:
+    """Return the benchmark that a file adds rows to; None: it is of a plugin that is not installed."""
     if name in found:
         return found[name]
     shipped = read_benchmarks(shipped_file())
-    if name in shipped.benchmark:
-        return Listed(shipped.benchmark[name], shipped, shipped_file())
-    known = [*found, *shipped.benchmark]
-    raise unknown_name(name, known, what="a benchmark to add rows to", where=f"{path}, at extend.{name}")
+    return Listed(shipped.benchmark[name], shipped, shipped_file()) if name in shipped.benchmark else None
 
 
 def _extended(listed: Listed, extension: Extension, file: BenchmarkFile, path: Path) -> Listed:

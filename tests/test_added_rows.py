@@ -133,3 +133,11 @@ def test_a_row_added_twice_is_refused(with_base: Registry, tmp_path: Path) -> No
     again = ADDED[: ADDED.index("[weights")]
     with pytest.raises(ConfigError, match="a row that base does not have"):
         list_benchmarks(written(tmp_path, ADDED + again), with_base)
+
+
+def test_a_plugins_rows_for_a_benchmark_that_is_not_installed_are_left_out(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "rows.toml").write_text(ADDED)
+    entry = BenchmarkEntry(name="rows", path=tmp_path / "rows.toml")
+    registry.entries["benchmarks"]["rows"] = Provided(entry, "tests", "0", "tests")
+    mine = BASE.replace("benchmark.base", "benchmark.other")
+    assert list(list_benchmarks(written(tmp_path, mine), registry)) == ["other"]

@@ -276,7 +276,7 @@ def test_resized_images_take_landmarks_and_box_along(shape: tuple[int, int]) -> 
     images = np.zeros((2, height, width, 3), dtype=np.uint8)
     images[:, height // 2 :, width // 2 :] = 200
     columns = {
-        "landmarks": np.tile(np.asarray([width / 2, height / 2], dtype=np.float32), (2, 5, 1)),
+        "landmarks": np.tile(np.asarray([(width - 1) / 2, (height - 1) / 2], dtype=np.float32), (2, 5, 1)),
         "box": np.tile(np.asarray([0, 0, width, height], dtype=np.float32), (2, 1)),
         "label": np.asarray([0, 1]),
     }
@@ -284,6 +284,18 @@ def test_resized_images_take_landmarks_and_box_along(shape: tuple[int, int]) -> 
     assert made.images[0].shape == (2, 3, 30, 30)
     assert made.images[0][:, :, :14, :14].max() == 0
     assert made.images[0][:, :, 16:, 16:].min().item() == pytest.approx(200 / 255, abs=1e-3)
-    assert made.columns["landmarks"].tolist() == [[[15.0, 15.0]] * 5] * 2
+    assert made.columns["landmarks"].tolist() == [[[14.5, 14.5]] * 5] * 2  # the middle stays the middle
     assert made.columns["box"].tolist() == [[0.0, 0.0, 30.0, 30.0]] * 2
     assert made.columns["label"].tolist() == [0, 1]
+
+
+def test_what_is_flipped_and_then_resized_takes_landmarks_and_box_along() -> None:
+    images = np.zeros((3, 40, 40, 3), dtype=np.uint8)
+    columns = {
+        "landmarks": np.tile(np.asarray([9.5, 29.5], dtype=np.float32), (3, 5, 1)),
+        "box": np.tile(np.asarray([0, 20, 20, 40], dtype=np.float32), (3, 1)),
+    }
+    made = FlipShift(Resized(Normalise(), 20), flip=1.0, shift=0)(images, columns, np.random.default_rng(0))
+    assert made.images[0].shape == (3, 3, 20, 20)
+    assert made.columns["landmarks"].tolist() == [[[14.5, 14.5]] * 5] * 3
+    assert made.columns["box"].tolist() == [[10.0, 10.0, 20.0, 20.0]] * 3

@@ -20,7 +20,6 @@ import numpy as np
 from pydantic import Field
 
 from ferbench.data import index_memory
-from ferbench.data.attributes import SPLITS
 from ferbench.data.findings import Finding, as_error, listed
 from ferbench.data.given_division import DIVISION, GivenDivision, read_division
 from ferbench.data.image_folder import SUFFIXES
@@ -324,15 +323,6 @@ def compare_counts(expected: Mapping[str, int], found: Mapping[str, int]) -> lis
         for name in names
         if expected.get(name, 0) != found.get(name, 0)
     ]
-
-
-def as_split(name: str) -> str:
-    """Return `train`, `validation` or `test` for the names releases use (`val`, `Test`).
-
-    >>> as_split("Val")
-    'validation'
-    """
-    return SPLITS[name.lower()]
 
 
 def _walk(root: Path) -> list[str]:

@@ -15,7 +15,7 @@ class MutualInformationOptions(Options):
     hidden: tuple[int, ...] = Field(default=(128, 128), description="widths of the critic's hidden layers")
     steps: int = Field(default=300, ge=1, description="updates of the critic")
     batch_size: int = Field(default=256, ge=8, description="pairs of an update, and as many of the product")
-    lr: float = Field(default=2e-3, gt=0, le=1, description="learning rate of Adam")
+    lr: float = Field(default=2e-3, gt=0, le=1, description="learning rate of AdamW")
     weight_decay: float = Field(default=1e-4, ge=0, description="of AdamW")
     check_every: int = Field(default=20, ge=1, description="updates between two looks at the pairs that choose a step")
 

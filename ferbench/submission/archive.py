@@ -132,7 +132,7 @@ def _checked(archive: zipfile.ZipFile, limits: Limits) -> list[zipfile.ZipInfo]:
         if entry.flag_bits & ~KNOWN_FLAGS:
             raise RefusedArchiveError(f"{entry.filename} is encrypted, or patches another file")
         if entry.compress_type not in PACKINGS or entry.extract_version > NEWEST:
-            raise RefusedArchiveError(f"{entry.filename} is packed otherwise than by deflating")
+            raise RefusedArchiveError(f"{entry.filename} is packed otherwise than stored or deflated")
         if entry.filename in seen:
             raise RefusedArchiveError(f"{entry.filename} stands in it twice")
         seen.add(entry.filename)

@@ -59,7 +59,7 @@ class Shuffled:
     def batches(
         self, labels: Indices, columns: Mapping[str, npt.NDArray[np.generic]], rng: np.random.Generator
     ) -> Sequence[Indices]:
-        """Return ⌈N / B⌉ batches."""
+        """Return ⌈N / B⌉ batches, one fewer where the last would hold a single sample."""
         return _cut(rng.permutation(len(labels)), self.batch_size, drop_single=True)
 
 

@@ -142,7 +142,8 @@ class Resized:
         factor = np.asarray([self.side / images.shape[2], self.side / images.shape[1]], dtype=np.float32)
         changed: dict[str, npt.NDArray[Any]] = {}
         if "landmarks" in columns:
-            changed["landmarks"] = np.asarray(columns["landmarks"], dtype=np.float32) * factor
+            points = np.asarray(columns["landmarks"], dtype=np.float32)  # from the centre of the first pixel
+            changed["landmarks"] = (points + np.float32(0.5)) * factor - np.float32(0.5)
         if "box" in columns:
             changed["box"] = np.asarray(columns["box"], dtype=np.float32) * np.tile(factor, 2)
         return Views((self.tensor(images),), {**columns, **changed})
@@ -175,7 +176,7 @@ class FlipShift:
         for i, (y, x) in enumerate(offsets):
             window = padded[i, y : y + height, x : x + width]
             moved[i] = window[:, ::-1] if flipped[i] else window
-        return Views((self.normalise.tensor(moved),), _moved_columns(columns, flipped, self.shift - offsets, width))
+        return self.normalise(moved, _moved_columns(columns, flipped, self.shift - offsets, width), rng)
 
 
 def _moved_columns(

@@ -8,16 +8,28 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from ferbench.config import BenchmarkFile
+from ferbench.options import parse_options
+from ferbench.plugins import discover
 from ferbench.testing import METHOD_CHECKS
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+READMES = sorted((ROOT / "plugins").glob("*/README.md"))
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")), *READMES]
+REST = """
+preprocessor = { name = "resize", options = { size = 48 } }
+dataset = [{ name = "synthfaces-studio" }]
+protocol = [{ name = "official" }]
+entry = [{ name = "ResNet", method = "resnet" }]
+"""
+"""What a benchmark must have, for those who show a part of one."""
 
 
 TWO_STAGE_PLUGIN = """
@@ -161,11 +173,31 @@ def test_the_example_of_an_added_row_is_valid(tmp_path: Path) -> None:
     assert {cell["state"] for cell in json.loads(planned.stdout)} == {"pending"}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("readme", READMES, ids=named)
+def test_what_a_plugins_readme_shows_of_a_benchmark_file_is_valid(readme: Path) -> None:
+    for text in blocks(named(readme), "toml"):
+        shown = tomllib.loads(text)
+        benchmarks = {name: {**tomllib.loads(REST), **part} for name, part in shown.get("benchmark", {}).items()}
+        file = BenchmarkFile.model_validate_json(json.dumps({**shown, "benchmark": benchmarks}))
+        for benchmark in file.benchmark.values():
+            for entry in benchmark.entry:
+                provided = discover().method(entry.method, named(readme))
+                parse_options(provided.entry.config, entry.options, named(readme))
+
+
+@cache
+def is_command(word: str) -> bool:
+    return ferbench(word, "--help", cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_commands_and_links_of_the_documents_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    for line in re.findall(r"(?:^\$ |&& |`)(?:uv run )?ferbench ([a-z-]+)", text, flags=re.MULTILINE):
-        shown = ferbench(line, "--help", cwd=ROOT)
-        assert shown.returncode == 0, f"{document.name}: ferbench {line}"
+    for word in re.findall(r"(?:^\$ |&& |`)(?:uv run )?ferbench ([a-z-]+)", text, flags=re.MULTILINE):
+        assert is_command(word), f"{document.name}: ferbench {word}"
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (document.parent / target).exists(), f"{document.name} links to {target}"

@@ -45,7 +45,6 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
 
     Attributes:
         stem: frozen but for its batch statistics, unless `freeze_stem` is off.
-        body: stages 2 to 4 as pretrained, for the branches to be made of.
     """
 
     def __init__(self, setup: Setup[OptionsT]) -> None:
