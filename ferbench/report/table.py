@@ -26,6 +26,7 @@ class Results:
         sheet: what was planned.
         runs: one row a cell, selection and metric: the keys, fold, seed, selection, metric, value.
         costs: one row a cell: entry and the cost columns.
+        validation: one row a cell: the keys, and the accuracy on its validation images of the epoch that ranks.
         provenance: distinct values of what the records say of their making.
         ids: the finished cells.
         remarks: what a reader must know of the columns' test data.
@@ -34,6 +35,7 @@ class Results:
     sheet: Sheet
     runs: pd.DataFrame
     costs: pd.DataFrame
+    validation: pd.DataFrame
     provenance: Mapping[str, list[str]]
     ids: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
     current = {name: sources[name] for name in {metric.split(".")[0] for metric in named}}
     runs: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
+    validation: list[dict[str, Any]] = []
     provenance: dict[str, set[str]] = {}
     remarks = Remarks()
     for cell in sheet.cells:
@@ -69,6 +72,8 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
             found = [name for name in shown if values.get(name) is not None]
             runs += [{**where, "metric": name, "value": values[name]} for name in found]
         costs.append({"entry": cell.entry, **{name: record.content["cost"].get(name) for name in COSTS}})
+        ranking = record.content["selected_epochs"][sheet.rank_by]
+        validation.append({**base, "accuracy": record.content["validation_accuracy"][ranking - 1]})
         _note(record.content["provenance"], provenance)
         remarks.add(cell, record.content)
     columns = [*KEYS, "fold", "seed", "selection", "metric", "value"]
@@ -76,6 +81,7 @@ def collect(sheet: Sheet, store: RecordStore, registry: Registry) -> Results:
         sheet,
         pd.DataFrame(runs, columns=columns),
         pd.DataFrame(costs, columns=["entry", *COSTS]),
+        pd.DataFrame(validation, columns=["entry", "method", "dataset", "protocol", "accuracy"]),
         {name: sorted(values) for name, values in sorted(provenance.items())},
         tuple(cell.id for cell in sheet.cells if cell.id in done),
         tuple(remarks.lines()),

@@ -31,7 +31,7 @@ DIGITS = {
     "thin-figure-4": 7,
     "thin-readings": 12,
 }
-FACES = {"thin-table-4": 12, "thin-table-4-matched": 12, "thin-table-5": 2, "thin-figure-5": 7}
+FACES = {"thin-table-4": 12, "thin-table-4-matched": 12, "thin-table-5": 2, "thin-figure-5": 7, "thin-section-4-6": 2}
 SMALL_DIGITS = {
     'name = "sprites" }': 'name = "sprites", options = { train = 120, test = 30 } }',
     'name = "dsprites" }': 'name = "dsprites", options = { train = 120, test = 30 } }',
