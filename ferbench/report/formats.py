@@ -243,7 +243,7 @@ class Leaderboard:
         held_out = columns.groupby("entry").mean() * 100
         for entry, row in pivot.iterrows():
             chosen = [float(row[name]) * scale for name in ("validation", "last", "oracle")]
-            values = [*chosen, chosen[2] - chosen[0], held_out[entry]]
+            values = [*chosen, chosen[2] - chosen[0], held_out[str(entry)]]
             lines.append([_escape(str(entry), style), *(f"{value:.2f}" for value in values)])
         told = f"{first} on test images by the epoch that is chosen, mean over the columns. The oracle is never ranked."
         told += " The last column is of the ranking epoch; validation labels are noisy where the protocol says so."
