@@ -38,6 +38,7 @@ def record(store: RecordStore, identity: str, made: Predictions, content: dict[s
         "design_id": identity,
         "classes": CLASSES,
         "selected_epochs": dict.fromkeys(("validation", "last", "oracle"), 1),
+        "validation_accuracy": [0.5],
         "cost": {"parameters": 1, "flops": 1, "train_seconds": 1, "images_per_second": 1, "peak_memory_mb": 1},
         "provenance": {**provenance, "data": {}},
     }
@@ -88,6 +89,18 @@ def test_mean_and_deviation_over_runs(store: RecordStore, registry: Registry) ->
     assert (row["n"], row["reported"]) == (3, None)
 
 
+def test_the_selection_table_ends_with_validation_data_at_the_epoch_that_ranks(
+    store: RecordStore, registry: Registry
+) -> None:
+    for seed in range(2):
+        content = {"metrics": {}, "metric_sources": {}, "validation_accuracy": [0.25 + seed / 2, 0.5 + seed / 4]}
+        record(store, f"run{seed}", predictions(seed), content)
+    one, other = sheet(["run0"]).cells[0], replace(sheet(["run1"]).cells[0], protocol="3-fold")
+    shown = replace(sheet([]), cells=(one, other))
+    (_, line) = Leaderboard(collect(shown, store, registry), {}).selection("markdown")[1]
+    assert line[-1] == "50.00"
+
+
 def test_a_mapping_has_a_line_for_each_part(store: RecordStore, registry: Registry) -> None:
     for seed in range(2):
         made = predictions(seed)
@@ -100,7 +113,9 @@ def test_a_mapping_has_a_line_for_each_part(store: RecordStore, registry: Regist
     (line,) = [line for line in table.splitlines() if "fear" in line]
     assert f"{100 * np.mean(expected):.2f} ± {100 * np.std(expected, ddof=1):.2f}" in line
     assert all(name in table for name in CLASSES)
-    assert "accuracy, mean over the columns" in board.as_markdown(), "what has no single figure is not compared"
+    assert "accuracy on test images by the epoch that is chosen, mean over the columns" in board.as_markdown(), (
+        "what has no single figure is not compared"
+    )
     rows = json.loads(board.as_json())
     assert {row["metric"] for row in rows} == {"accuracy", *(f"class-recall.{name}" for name in CLASSES)}
 
