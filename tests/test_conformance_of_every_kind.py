@@ -171,12 +171,16 @@ def test_a_detector_that_finds_nothing_in_noise_is_not_said_to_have_passed(regis
 def test_a_benchmark_file_that_names_what_is_not_there_is_found(registry: Registry, tmp_path: Path) -> None:
     text = '[benchmark.b]\npreprocessor = { name = "resize" }\ndataset = [{ name = "toy" }]\n'
     text += 'protocol = [{ name = "official" }]\nentry = [{ name = "A", method = "toy-net" }]\n'
-    for number, (old, new) in enumerate({"toy-net": "nope", '"official"': '"nope"', '"resize"': '"nope"'}.items()):
-        (tmp_path / f"{number}.toml").write_text(text.replace(old, new))
+    texts = [
+        text.replace(*change) for change in (("toy-net", "nope"), ('"official"', '"nope"'), ('"resize"', '"nope"'))
+    ]
+    texts.append('[[extend.elsewhere.entry]]\nname = "A"\nmethod = "toy-net"\noptions = { nope = 1 }\n')
+    for number, wrong in enumerate(texts):
+        (tmp_path / f"{number}.toml").write_text(wrong)
         entry = BenchmarkEntry(name=f"file-{number}", path=tmp_path / f"{number}.toml")
         registry.entries["benchmarks"][entry.name] = Provided(entry, "files", "0", "tests")
     results = list(check_distribution(registry, "files", Conditions()))
-    assert [("nope" in str(one.findings[0]), len(one.findings)) for one in results] == [(True, 1)] * 3
+    assert [("nope" in str(one.findings[0]), len(one.findings)) for one in results] == [(True, 1)] * 4
 
 
 def test_an_option_of_an_entry_that_is_not_there_is_told(registry: Registry) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ferbench.catalogue import Listed
 from ferbench.columns import columns_of
-from ferbench.config import read_benchmarks
+from ferbench.config import EntryChoice, read_benchmarks
 from ferbench.data.replica import ReplicaSite, write_replica
 from ferbench.errors import ConfigError, FerbenchError, PluginError, closest
 from ferbench.options import NoOptions, Options, parse_options
@@ -189,7 +189,7 @@ def _protocol(provided: Provided[Any], conditions: Conditions, _: Registry) -> C
 
 
 def _benchmarks(provided: Provided[Any], _: Conditions, registry: Registry) -> Checked:
-    """Read its file, and look up and parse all that its benchmarks name; data need not be there."""
+    """Read its file, and look up and parse all that benchmarks and added rows name; data need not be there."""
 
     def loads(path: Path) -> None:
         file = read_benchmarks(path)
@@ -200,13 +200,18 @@ def _benchmarks(provided: Provided[Any], _: Conditions, registry: Registry) -> C
                 name = metric.split(".")[0]
                 if name not in {choice.name for choice in benchmark.representation_metrics}:
                     registry.metric(name, f"benchmark {benchmark.name}")
-            for entry in benchmark.entry:
-                where = f"benchmark {benchmark.name}, entry {entry.name!r}"
-                method = registry.method(entry.method, where).entry
-                for more in ({}, *entry.dataset_options.values()):
-                    parse_options(method.config, {**entry.options, **more}, where)
+        rows = [(name, entry) for name, benchmark in file.benchmark.items() for entry in benchmark.entry]
+        added = [(name, entry) for name, extension in file.extend.items() for entry in extension.entry]
+        for name, entry in (*rows, *added):
+            _parse_row(entry, f"benchmark {name}, entry {entry.name!r}", registry)
 
     return _checked("benchmarks", provided.entry.name, (loads,), provided.entry.path)
+
+
+def _parse_row(entry: EntryChoice, where: str, registry: Registry) -> None:
+    method = registry.method(entry.method, where).entry
+    for more in ({}, *entry.dataset_options.values()):
+        parse_options(method.config, {**entry.options, **more}, where)
 
 
 def _reported(provided: Provided[Any], _: Conditions, registry: Registry) -> Checked:
