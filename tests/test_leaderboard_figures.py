@@ -31,7 +31,13 @@ def predictions(seed: int) -> Predictions:
     return Predictions(ids, made, rng.integers(0, 3, 40), CLASSES)
 
 
-def record(store: RecordStore, identity: str, made: Predictions, content: dict[str, object]) -> None:
+def record(
+    store: RecordStore,
+    identity: str,
+    made: Predictions,
+    content: dict[str, object],
+    epochs: dict[int, Predictions] | None = None,
+) -> None:
     provenance = {"commit": "c", "processor": "p", "python": "3", "accelerators": [], "packages": {}, "weights": {}}
     common = {
         "id": identity,
@@ -42,7 +48,7 @@ def record(store: RecordStore, identity: str, made: Predictions, content: dict[s
         "cost": {"parameters": 1, "flops": 1, "train_seconds": 1, "images_per_second": 1, "peak_memory_mb": 1},
         "provenance": {**provenance, "data": {}},
     }
-    store.write({**common, **content}, {PREDICTIONS: prediction_table({1: made})})
+    store.write({**common, **content}, {PREDICTIONS: prediction_table(epochs or {1: made})})
 
 
 def sheet(identities: list[str]) -> Sheet:
@@ -92,13 +98,17 @@ def test_mean_and_deviation_over_runs(store: RecordStore, registry: Registry) ->
 def test_the_selection_table_ends_with_validation_data_at_the_epoch_that_ranks(
     store: RecordStore, registry: Registry
 ) -> None:
-    for seed in range(2):
-        content = {"metrics": {}, "metric_sources": {}, "validation_accuracy": [0.25 + seed / 2, 0.5 + seed / 4]}
-        record(store, f"run{seed}", predictions(seed), content)
-    one, other = sheet(["run0"]).cells[0], replace(sheet(["run1"]).cells[0], protocol="3-fold")
-    shown = replace(sheet([]), cells=(one, other))
+    names = ("alone", "fold-0", "fold-1")
+    for seed, (name, share) in enumerate(zip(names, (0.3, 0.6, 0.8), strict=True)):
+        epochs = {"validation": 1, "last": 2, "oracle": 1}
+        told = {"metrics": {}, "metric_sources": {}, "selected_epochs": epochs, "validation_accuracy": [0.9, share]}
+        made = predictions(seed)
+        record(store, name, made, told, {1: made, 2: made})
+    alone, *folds = sheet(list(names)).cells
+    cells = (alone, *(replace(fold, protocol="2-fold") for fold in folds))
+    shown = replace(sheet([]), cells=cells, rank_by="last")
     (_, line) = Leaderboard(collect(shown, store, registry), {}).selection("markdown")[1]
-    assert line[-1] == "50.00"
+    assert line[-1] == "50.00"  # the mean of 0.3 and of the folds' 0.7: of columns, not of cells
 
 
 def test_a_mapping_has_a_line_for_each_part(store: RecordStore, registry: Registry) -> None:

@@ -220,7 +220,7 @@ class Leaderboard:
         return [*lines, *self.results.remarks]
 
     def selection(self, style: Style) -> tuple[str, list[list[str]]]:
-        """Show what choosing the epoch on test data would have added, the gap to customary reporting; and validation.
+        """Show what choosing the epoch on test data would have added, and what validation data said.
 
         Returns:
             What is shown, and the cells of the table, heads first; none where every metric is of representations.

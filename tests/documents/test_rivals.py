@@ -18,7 +18,7 @@ import ferbench_synthfaces.plugin
 from ferbench.catalogue import list_benchmarks
 from ferbench.data.replica import ReplicaSite, write_replica
 from ferbench.datasource import silent_progress
-from ferbench.plan import Cell, make_plan
+from ferbench.plan import Plan, make_plan
 from ferbench.plugins import Registry, discover
 from ferbench.report.reported import read_reported
 from ferbench.run.cell import Services, run_training
@@ -42,14 +42,11 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def cells(registry: Registry, tmp_path: Path) -> tuple[Cell, ...]:
-    """Prepare a replica of RAF-DB; return the table's cells on it."""
+def plan(registry: Registry, tmp_path: Path) -> Plan:
+    """Plan the table on a replica of RAF-DB."""
     write_replica(registry.dataset("raf-db", "a test"), ReplicaSite(tmp_path / "raf-db"))
     one = list_benchmarks(nothing(tmp_path), registry)[TABLE]
-    plan = make_plan(one.benchmark, registry, one.resolver(registry, tmp_path), tmp_path)
-    stores = {part.fingerprint: part for cell in plan.cells if cell.spec for part in cell.spec.prepared}
-    prepare_all(list(stores.values()), plan.resolver, registry, 1, silent_progress)
-    return plan.cells
+    return make_plan(one.benchmark, registry, one.resolver(registry, tmp_path), tmp_path)
 
 
 def nothing(folder: Path) -> Path:
@@ -58,9 +55,9 @@ def nothing(folder: Path) -> Path:
 
 
 def test_a_rival_stands_beside_the_method_with_the_figures_that_its_paper_prints(
-    registry: Registry, cells: tuple[Cell, ...]
+    registry: Registry, plan: Plan
 ) -> None:
-    figures = read_reported(registry)
+    cells, figures = plan.cells, read_reported(registry)
     for row in RIVALS:
         mine = [cell for cell in cells if cell.entry == row]
         assert {cell.state for cell in mine} == {"pending"}
@@ -71,8 +68,9 @@ def test_a_rival_stands_beside_the_method_with_the_figures_that_its_paper_prints
 
 
 @pytest.mark.parametrize("row", RIVALS)
-def test_it_trains_and_predicts(registry: Registry, cells: tuple[Cell, ...], row: str) -> None:
-    spec = next(cell.spec for cell in cells if cell.entry == row and cell.spec is not None)
+def test_it_trains_and_predicts(registry: Registry, plan: Plan, row: str) -> None:
+    spec = next(cell.spec for cell in plan.cells if cell.entry == row and cell.spec is not None)
+    prepare_all(spec.prepared, plan.resolver, registry, 1, silent_progress)
     quick = {**spec.options, "epochs": 1, "batch_size": 8, "backbone": "resnet-tiny", "input_size": 64}
     outcome = run_training(replace(spec, options=quick, weights={}), Services(registry))
     assert 0 < outcome.history[0]["loss"] < 100
