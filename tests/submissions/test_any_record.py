@@ -55,6 +55,12 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
         yield from places(part, (*path, key))
 
 
+def same(one: Any, other: Any, *, numbers: bool) -> bool:
+    """Compare JSON values; `numbers`: 1 and 1.0 are the same, since what is compared is what they are worth."""
+    kinds = type(one), type(other)
+    return one == other and (kinds[0] is kinds[1] or (numbers and set(kinds) == {int, float}))
+
+
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given_by_hypothesis(data=st.data())
 def test_whatever_a_record_says_is_judged_and_breaks_nothing(
@@ -67,7 +73,7 @@ def test_whatever_a_record_says_is_judged_and_breaks_nothing(
     for key in path[:-1]:
         holder = holder[key]
     value = data.draw(odd)
-    changed = not (type(holder[path[-1]]) is type(value) and holder[path[-1]] == value)
+    changed = not same(holder[path[-1]], value, numbers=path[0] in {"metrics", "samples"})
     holder[path[-1]] = value
     try:
         read = RecordContent.model_validate_json(json.dumps(content))
@@ -77,3 +83,14 @@ def test_whatever_a_record_says_is_judged_and_breaks_nothing(
     assert all(isinstance(problem, str) for problem in found)
     if changed and path[0] in {"spec", "metrics", "classes", "samples"} and len(path) > 1:
         assert found != []
+
+
+def test_a_whole_number_may_be_written_without_its_point(first: tuple[Submitted, Ground], registry: Registry) -> None:
+    submitted, known = first
+    content = json.loads((submitted.folder / "record.json").read_text())
+    for values in content["metrics"].values():
+        whole = {name: int(value) for name, value in values.items() if value == int(value)}
+        assert whole
+        values.update(whole)
+    read = RecordContent.model_validate_json(json.dumps(content))
+    assert problems_of(replace(submitted, content=read), known, registry) == []
