@@ -30,6 +30,8 @@ DIGITS = {
     "thin-table-3": 4,
     "thin-figure-4": 7,
     "thin-readings": 12,
+    "thin-readings-training": 6,
+    "thin-readings-fresh": 6,
 }
 FACES = {"thin-table-4": 12, "thin-table-4-matched": 12, "thin-table-5": 2, "thin-figure-5": 7, "thin-section-4-6": 2}
 SMALL_DIGITS = {
@@ -40,6 +42,8 @@ SMALL_DIGITS = {
     "epochs = 6 }": "epochs = 1 }",
     "epochs = 2 }": "epochs = 1 }",
     "draws = 10": "draws = 2",
+    "draws = 20": "draws = 2",
+    "draws = 6": "draws = 2",
     "seeds = [100]": "seeds = [0]",
     "validation = 0.1667": "validation = 0.2",
     "validation = 0.02 ": "validation = 0.2 ",

@@ -112,6 +112,23 @@ def apart(ensemble: Ensemble, hidden: tuple[int, ...], number: int) -> Classifie
     return single
 
 
+def test_glorots_weights_have_his_bounds_and_biases_of_zero(rotation: LoadedWeights) -> None:
+    made = thin("thin", {"exogenous.rotation": rotation}, initialisation="glorot")
+    assert isinstance(made.classifier, Ensemble)
+    assert made.gate is not None
+    convolution = made.trunk.layers[4]
+    drawn = [(convolution.weight, 16 * 9, 16 * 9), (made.gate.nodes.weight, 18, 7)]
+    drawn += [(weight, 784, 32) for weight in made.classifier.first.weight.chunk(8)]  # each weak classifier's own
+    drawn += [(weight, 32, 10) for weight in made.classifier.output.weight]
+    for weight, inputs, outputs in drawn:
+        bound = (6 / (inputs + outputs)) ** 0.5
+        assert 0.9 * bound < weight.abs().max() <= bound
+    for part in (convolution, made.gate.nodes, made.classifier.first, made.classifier.output):
+        assert not part.bias.any()
+    known = {key.removeprefix("exogenous.rotation."): value for key, value in made.exogenous.state_dict().items()}
+    assert torch.equal(known["rotation.classifier.output.weight"], rotation.state["classifier.output.weight"])
+
+
 def test_a_tree_starts_near_an_even_gate_and_learns_any_leaf() -> None:
     torch.manual_seed(0)
     gate = TreeGate(5, 3)

@@ -58,6 +58,9 @@ class Thin(TrainingRecipe[ThinOptions]):
             self.classifier = Ensemble(self.trunk.width, options.expert_hidden, classes, 2**options.depth)
         width = self._condition_width()
         self.gate = None if width is None else TreeGate(width, options.depth, batch_norm=options.gate_norm != "none")
+        for part in (self.classifier, self.gate):
+            if part is not None:
+                self.initialise(part)
         self._remembered: Remembered | None = None
 
     def _condition_width(self) -> int | None:

@@ -206,3 +206,17 @@ class TreeGate(nn.Module):
     def forward(self, condition: Tensor) -> Tensor:
         """Return the leaves' probabilities (B, 2^depth)."""
         return leaf_probabilities(torch.sigmoid(self.nodes(self.norm(condition))))
+
+
+def glorot(network: nn.Module) -> None:
+    """Draw linear and convolutional layers anew from Glorot's uniform distribution, with biases of zero."""
+    for part in network.modules():
+        if isinstance(part, nn.Linear | nn.Conv2d | Side):
+            for weight in part.weight if isinstance(part, Side) else [part.weight]:
+                nn.init.xavier_uniform_(weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+    for part in network.modules():
+        if isinstance(part, Ensemble):  # its first matrix is that of several classifiers
+            for weight in part.first.weight.chunk(part.count):
+                nn.init.xavier_uniform_(weight)

@@ -62,6 +62,11 @@ class NetworkOptions(Options):
     schedule: Literal["constant", "cosine"] = Field(
         default="constant", description="of the learning rate, by epoch; by update where `steps` is given"
     )
+    initialisation: Literal["torch", "glorot"] = Field(
+        default="torch",
+        description="of layers that start untrained: torch's own, or Glorot's uniform weights and biases of zero, the "
+        "defaults of Keras; the paper is silent",
+    )
     sampling: Literal["shuffled", "class-balanced"] = Field(
         default="shuffled",
         description="class-balanced: classes take turns within a batch; the paper's AffectNet",

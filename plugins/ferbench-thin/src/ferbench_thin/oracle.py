@@ -37,6 +37,8 @@ class Oracle(TrainingRecipe[OracleOptions]):
             )
         self.classifier = Ensemble(self.trunk.width, options.expert_hidden, len(setup.task.classes), 2**options.depth)
         self.gate = TreeGate(options.bins, options.depth)
+        self.initialise(self.classifier)
+        self.initialise(self.gate)
 
     def start(self, context: Context) -> None:
         """Refuse a training set that the bins do not cover: all that is beyond an end would share its bin.

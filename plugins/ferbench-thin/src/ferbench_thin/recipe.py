@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ferbench.errors import ConfigError
 from ferbench.train import (
@@ -31,7 +31,7 @@ from ferbench.train import (
 from ferbench.train.transforms import IMAGENET_MEAN, IMAGENET_STD
 from ferbench_thin.exogenous import load_all
 from ferbench_thin.names import in_our_names
-from ferbench_thin.networks import CONVOLUTIONS, Trunk, build_trunk
+from ferbench_thin.networks import CONVOLUTIONS, Trunk, build_trunk, glorot
 from ferbench_thin.options import NetworkOptions
 
 OptionsT = TypeVar("OptionsT", bound=NetworkOptions)
@@ -51,6 +51,7 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
         check_images(setup)
         options = setup.options
         self.trunk: Trunk = build_trunk(options.trunk, setup.task.image_shape, batch_norm=options.bn_trunk)
+        self.initialise(self.trunk)
         if "backbone" in setup.weights:
             weights = setup.weights["backbone"]
             state = {
@@ -60,6 +61,11 @@ class TrainingRecipe(Method[OptionsT], Generic[OptionsT]):
             }
             where = f"weights {weights.name} in the role backbone"
             load_all(self.trunk, replace(weights, state=state), where, options.trunk)
+
+    def initialise(self, untrained: nn.Module) -> None:
+        """Draw the weights of an untrained part as the option `initialisation` has it."""
+        if self.options.initialisation == "glorot":
+            glorot(untrained)
 
     @abstractmethod
     def loss(self, batch: Batch, context: Context) -> Tensor:
