@@ -57,6 +57,16 @@ def test_an_image_is_the_original_warped_as_its_columns_say(name, replica, rows,
     assert ("scale" in source.columns() or own == "scale") == name.startswith("mnist-rs")
 
 
+def test_the_same_draws_with_the_nearest_pixels(replica, rows) -> None:
+    between, nearest = (rows("mnist-rs", replica("mnist"), interpolation=how) for how in ("bilinear", "nearest"))
+    images = {part: released(replica("mnist"), part)[0] for part in ("train", "test")}
+    for key, row in nearest.items():
+        original = images[row["split"]][int(row["subject"].partition("-")[2])]
+        assert np.array_equal(row["image"], warped(original[None], row["rotation"], row["scale"], "nearest")[0])
+        assert not np.array_equal(row["image"], between[key]["image"])
+        assert (row["rotation"], row["scale"]) == (between[key]["rotation"], between[key]["scale"])
+
+
 @pytest.mark.parametrize("name", ["mnist-r-rotation", "mnist-rs-rotation", "mnist-rs-scale"])
 def test_the_class_is_the_interval_of_the_target(name, replica, rows, registry) -> None:
     for row in rows(name, replica("mnist"), draws=3).values():

@@ -32,6 +32,7 @@ DIGITS = {
     "thin-readings": 12,
     "thin-readings-training": 6,
     "thin-readings-fresh": 6,
+    "thin-readings-nearest": 5,
 }
 FACES = {"thin-table-4": 12, "thin-table-4-matched": 12, "thin-table-5": 2, "thin-figure-5": 7, "thin-section-4-6": 2}
 SMALL_DIGITS = {

@@ -31,7 +31,7 @@ from ferbench_controlled.mnist_files import (
 )
 from ferbench_controlled.options import DigitOptions
 from ferbench_controlled.tables import BATCH, picture_bytes, written
-from ferbench_controlled.warp import warped
+from ferbench_controlled.warp import Interpolation, warped
 
 if TYPE_CHECKING:
     import datasets
@@ -50,6 +50,7 @@ class Digits(FileSource[OptionsT], Generic[OptionsT]):
     """The factor whose bins are the classes; None: the classes are the digits."""
 
     seed, draws = 0, 1
+    interpolation: Interpolation = "bilinear"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -168,7 +169,7 @@ class Digits(FileSource[OptionsT], Generic[OptionsT]):
     def images(self, numbers: Numbers, values: Mapping[Factor, Values]) -> npt.NDArray[np.uint8]:
         """Return the (N, 28, 28) images of some originals, warped as `values` says."""
         images = self.originals.images[numbers]
-        return warped(images, values[ROTATION], values.get(SCALE, 1.0)) if values else images
+        return warped(images, values[ROTATION], values.get(SCALE, 1.0), self.interpolation) if values else images
 
     def picture(self, sample: Sample) -> dict[str, Any]:
         """Return the image of the first draw."""
@@ -230,6 +231,11 @@ class Warped(Digits[DigitOptions]):
     def draws(self) -> int:  # type: ignore[override]  # of the options
         """How often each training image appears."""
         return self.options.draws
+
+    @property
+    def interpolation(self) -> Interpolation:  # type: ignore[override]  # of the options
+        """Of the warp."""
+        return self.options.interpolation
 
 
 class Rotated(Warped):

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ferbench.data.files import FileOptions
 from ferbench.options import Options
+from ferbench_controlled.warp import Interpolation
 
 
 class DigitOptions(FileOptions):
@@ -14,10 +15,12 @@ class DigitOptions(FileOptions):
     Attributes:
         seed: of all draws; the same seed gives the same bytes.
         draws: how often each training image appears, each time drawn anew; test images appear once.
+        interpolation: of the warp.
     """
 
     seed: int = Field(default=0, ge=0, lt=2**32, description="of all draws")
     draws: int = Field(default=1, ge=1, le=64, description="how often each training image appears, each drawn anew")
+    interpolation: Interpolation = Field(default="bilinear", description="of the warp; THIN does not state it")
 
 
 class DspritesOptions(FileOptions):

@@ -1,23 +1,32 @@
-"""One bilinear affine warp about the centre of each of many small images."""
+"""One affine warp about the centre of each of many small images."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+Interpolation = Literal["bilinear", "nearest"]
 Images = npt.NDArray[np.uint8]
 
 _AT_ONCE = 256
 """Images warped at a time: few enough for their coordinates to stay in a processor's cache."""
 
 
-def warped(images: Images, rotation: npt.ArrayLike, scale: npt.ArrayLike = 1.0) -> Images:
+def warped(
+    images: Images,
+    rotation: npt.ArrayLike,
+    scale: npt.ArrayLike = 1.0,
+    interpolation: Interpolation = "bilinear",
+) -> Images:
     """Rotate and scale images about their centres, in one interpolation.
 
     Args:
         images: (N, H, W) grey.
         rotation: (N,) or one number: degrees, counter-clockwise as one looks at the image.
         scale: (N,) or one number: above 0; 0.5 halves what is shown.
+        interpolation: between the four pixels around the source of a pixel, or the nearest of them.
 
     Returns:
         (N, H, W); beyond the image's edge everything is black. Rotation 0 at scale 1 is the identity.
@@ -26,10 +35,11 @@ def warped(images: Images, rotation: npt.ArrayLike, scale: npt.ArrayLike = 1.0) 
     factor = np.broadcast_to(np.asarray(scale, dtype=np.float64), len(images))
     # Where a pixel of the result comes from: the inverse map. y grows downwards.
     cosine, sine = ((turn(radians) / factor).astype(np.float32) for turn in (np.cos, np.sin))
+    taken = _interpolated if interpolation == "bilinear" else _nearest
     result = np.empty_like(images)
     for start in range(0, len(images), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        result[part] = _interpolated(images[part], *_sources(images.shape[1:], cosine[part], sine[part]))
+        result[part] = taken(images[part], *_sources(images.shape[1:], cosine[part], sine[part]))
     return result
 
 
@@ -59,4 +69,13 @@ def _interpolated(images: Images, x: npt.NDArray[np.float32], y: npt.NDArray[np.
     upper = flat[first] * (1 - x) + flat[first + 1] * x
     lower = flat[first + stride] * (1 - x) + flat[first + stride + 1] * x
     made: Images = np.rint(upper * (1 - y) + lower * y).astype(np.uint8)
+    return made
+
+
+def _nearest(images: Images, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]) -> Images:
+    """Take the pixels of images (N, H, W) that are nearest to columns and rows (N, H, W)."""
+    count, height, width = images.shape
+    framed = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    column, row = (np.rint(np.clip(value, -1, size) + 1).astype(np.int32) for value, size in ((x, width), (y, height)))
+    made: Images = framed[np.arange(count)[:, None, None], row, column]
     return made
