@@ -25,6 +25,7 @@ SHIPPED = (Path(ferbench_thin.plugin.__file__).parent / "benchmarks.toml").read_
 DIGITS = {
     "thin-table-1": 2,
     "thin-table-2-mnist-r": 6,
+    "thin-table-2-mnist-r-fresh": 4,
     "thin-table-2-dsprites": 6,
     "thin-table-2-sprites": 6,
     "thin-table-3": 4,

@@ -82,7 +82,7 @@ def test_figures_are_fractions_of_the_right_size(registry: Registry) -> None:
     assert all(0.6 < figure.value < 0.99 for figure in figures.values())
 
 
-@pytest.mark.parametrize("name", [*DIGITS, "thin-table-2-sprites", *FACES])
+@pytest.mark.parametrize("name", [*DIGITS, "thin-table-2-mnist-r-fresh", "thin-table-2-sprites", *FACES])
 def test_the_settings_are_the_papers(registry: Registry, releases: Path, tmp_path: Path, name: str) -> None:
     """Sections 4.1 and 4.3; where they differ from the method's defaults the benchmark says so."""
     specs = [cell.spec for cell in planned(registry, name, tmp_path, releases).cells if cell.spec is not None]
