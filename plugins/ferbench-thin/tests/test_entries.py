@@ -28,6 +28,7 @@ DIGITS = {
     "thin-table-2-mnist-r-fresh": 4,
     "thin-table-2-dsprites": 6,
     "thin-table-2-sprites": 6,
+    "thin-table-2-sprites-few": 6,
     "thin-table-3": 4,
     "thin-figure-4": 7,
     "thin-readings": 12,
@@ -38,6 +39,7 @@ DIGITS = {
 FACES = {"thin-table-4": 12, "thin-table-4-matched": 12, "thin-table-5": 2, "thin-figure-5": 7, "thin-section-4-6": 2}
 SMALL_DIGITS = {
     'name = "sprites" }': 'name = "sprites", options = { train = 120, test = 30 } }',
+    "train = 6000 }": "train = 120, test = 30 }",
     'name = "dsprites" }': 'name = "dsprites", options = { train = 120, test = 30 } }',
     'name = "dsprites-scale" }': 'name = "dsprites-scale", options = { train = 120, test = 30 } }',
     "epochs = 20 }": "epochs = 1 }",

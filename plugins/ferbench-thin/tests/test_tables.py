@@ -82,7 +82,9 @@ def test_figures_are_fractions_of_the_right_size(registry: Registry) -> None:
     assert all(0.6 < figure.value < 0.99 for figure in figures.values())
 
 
-@pytest.mark.parametrize("name", [*DIGITS, "thin-table-2-mnist-r-fresh", "thin-table-2-sprites", *FACES])
+@pytest.mark.parametrize(
+    "name", [*DIGITS, "thin-table-2-mnist-r-fresh", "thin-table-2-sprites", "thin-table-2-sprites-few", *FACES]
+)
 def test_the_settings_are_the_papers(registry: Registry, releases: Path, tmp_path: Path, name: str) -> None:
     """Sections 4.1 and 4.3; where they differ from the method's defaults the benchmark says so."""
     specs = [cell.spec for cell in planned(registry, name, tmp_path, releases).cells if cell.spec is not None]
@@ -112,7 +114,7 @@ def test_the_settings_are_the_papers(registry: Registry, releases: Path, tmp_pat
                 edges = recipe.training.target_edges
                 assert edges is not None
                 assert len(edges) + 1 == bins[recipe.training.target]
-    assert {spec.seed for spec in specs} == {0, 1, 2}
+    assert {spec.seed for spec in specs} >= {0, 1, 2}
 
 
 def test_without_imagenets_file_only_its_own_row_cannot_run(
